@@ -1,0 +1,40 @@
+# make install | demo | test | lint | bench | lock
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install demo test lint bench lock clean
+.DEFAULT_GOAL := install
+
+install: .venv/installed
+
+.venv/installed: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/surveillance warm
+	touch $@
+
+demo: install
+	$(BIN)/surveillance demo
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+# Needs uv; the pins with their hashes hold on every platform.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" pyproject.toml --group dev -o requirements-dev.lock
+
+clean:
+	rm -rf .venv var build dist

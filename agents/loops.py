@@ -1,0 +1,36 @@
+"""The loops beside the stream: evaluation, delivery, repair and clock, each in its own thread.
+
+None of them passes anything through Kafka or memory: each asks the database what is due. They go on
+while the broker is away. The events only wake them earlier.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from agents.house import House
+from agents.steps import forever
+
+EVALUATE_PAUSE_S = 1.0
+DELIVER_PAUSE_S = 1.0
+REPAIR_PAUSE_S = 2.0
+TICK_PAUSE_S = 5.0
+
+
+class Wakes:
+    """Who is told that there may be work: set by one step, cleared by the loop that waits for it."""
+
+    def __init__(self) -> None:
+        self.stored = asyncio.Event()
+        self.evaluated = asyncio.Event()
+
+
+def loops(house: House, wakes: Wakes, stopping: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
+    """The four loops, ready to run until `stopping`."""
+    stored, evaluated = wakes.stored, wakes.evaluated
+    return [
+        forever("evaluate", house.evaluate_next, stopping, EVALUATE_PAUSE_S, stored, evaluated.set),
+        forever("deliver", house.deliver_due, stopping, DELIVER_PAUSE_S, evaluated),
+        forever("repair", house.repair, stopping, REPAIR_PAUSE_S, None, stored.set),
+        forever("tick", house.tick, stopping, TICK_PAUSE_S, None, stored.set),
+    ]

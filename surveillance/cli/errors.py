@@ -1,0 +1,44 @@
+"""Errors that a person can mend, in words."""
+
+from pydantic import ValidationError
+
+from surveillance.events.columns import ColumnsError
+from surveillance.kafka.admin import BrokerUnreachable, TopicFault
+from surveillance.kafka.broker import BrokerUnavailable
+from surveillance.offsets import TopicMissing
+from surveillance.service import Outage
+from surveillance.store.database import transient
+from surveillance.store.schema import SchemaFault
+from surveillance.use_case.fault import ConfigError
+
+
+class Mistake(ValueError):
+    """A command was given something it cannot use; the text says what and how to mend it."""
+
+
+_OURS = (
+    Mistake,
+    BrokerUnavailable,
+    BrokerUnreachable,
+    ColumnsError,
+    ConfigError,
+    Outage,
+    SchemaFault,
+    TopicFault,
+    TopicMissing,
+)
+
+
+def explain(error: Exception) -> str | None:
+    """The words for an error that a person can mend, None for a defect."""
+    if isinstance(error, _OURS):
+        return str(error)
+    if isinstance(error, ValidationError) and error.title == "Settings":
+        return "\n".join(
+            f"setting {'.'.join(map(str, fault['loc']))}: {fault['msg']}. Set it in surveillance.yaml, or as "
+            f"SURVEILLANCE_{'_'.join(map(str, fault['loc'])).upper()}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+    if transient(error):
+        return f"the database cannot be used ({type(error).__name__}); check SURVEILLANCE_DATABASE_URL"
+    return None

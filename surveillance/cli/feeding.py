@@ -1,0 +1,163 @@
+"""From a file's rows to a partner's topic: validated, counted, every fault told by its line."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from zoneinfo import ZoneInfo
+
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from surveillance.cli.errors import Mistake
+from surveillance.configuration import Configuration
+from surveillance.events.decode import event_model
+from surveillance.events.known_fields import known_fields
+from surveillance.events.refusal import Fault, Refused
+from surveillance.events.rows import Row, check_row, encode, name_column, read_rows
+from surveillance.events.topics import Kind, Source, topic_name
+from surveillance.geography.lookup import Gazetteer
+from surveillance.kafka.producer import Publisher
+from surveillance.use_case.model import Partner
+
+console = Console(stderr=True)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A file as a partner's events."""
+
+    path: Path
+    partner: Partner
+    kind: Kind
+    columns: Mapping[str, str]
+    zone: ZoneInfo
+    backfill: bool = False
+
+    @property
+    def source(self) -> Source:
+        return Source(self.kind, self.partner.id, self.backfill)
+
+    def rows(self) -> Iterator[Row]:
+        """Every row, once more from the start."""
+        defaults = {"reporter_org": self.partner.organisation}
+        return read_rows(self.path, self.columns, defaults, kind=self.kind, zone=self.zone)
+
+    def faults_of(self, row: Row, gazetteer: Gazetteer, now: datetime) -> tuple[Fault, ...]:
+        """Every rule that a row breaks, under its columns' names; none where it would be accepted."""
+        received_at = reported_at(row, now) if self.backfill else now
+        faults = check_row(row, self.source, self.partner.organisation, received_at, self.columns)
+        if faults or row.payload is None:
+            return faults
+        try:
+            gazetteer.resolve(row.payload)
+        except Refused as refused:
+            return tuple(name_column(fault, self.columns) for fault in refused.faults)
+        return ()
+
+
+@dataclass
+class Sent:
+    """What became of a file's rows; `failures` are those that no broker took, by line."""
+
+    sent: int = 0
+    refused: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    failures: list[tuple[int, str]] = field(default_factory=list)
+
+
+def open_feed(
+    configuration: Configuration,
+    path: Path,
+    partner: str,
+    kind: Kind,
+    columns: Mapping[str, str],
+    zone: ZoneInfo,
+    backfill: bool = False,
+) -> Feed:
+    """A feed of a file that exists, by a partner that is configured for this kind of event."""
+    if not path.is_file():
+        raise Mistake(f"{path}: there is no such file")
+    if partner not in configuration.partners:
+        raise Mistake(f"partner {partner}: there is none; use one of: {', '.join(configuration.partners)}")
+    chosen = configuration.partners[partner]
+    if f"{kind}s" not in chosen.topics:
+        raise Mistake(f"partner {partner} publishes {' and '.join(chosen.topics)}, not {kind}s")
+    return Feed(path, chosen, kind, columns, zone, backfill)
+
+
+def read_columns(text: str | None, path: Path, kind: Kind) -> dict[str, str]:
+    """A mapping from event field to column.
+
+    Given as `field=column,field==constant`, as a YAML file, or not at all: then a column's name is its field.
+    """
+    if text is None:
+        header = path.open(encoding="utf-8-sig", errors="replace").readline().strip().split(",")
+        fields = known_fields(event_model(kind))
+        return {name: name for name in (h.strip().strip('"') for h in header) if name in fields}
+    if Path(text).is_file():
+        loaded = yaml.safe_load(Path(text).read_text(encoding="utf-8"))
+        if not isinstance(loaded, dict):
+            raise Mistake(f"{text}: is not a mapping of event fields to columns")
+        return {str(name): str(column) for name, column in loaded.items()}
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(sign for _, sign, _ in pairs):
+        raise Mistake(f"--columns {text}: give field=column, separated by commas, or the path of a YAML file")
+    return {name.strip(): column.strip() for name, _, column in pairs}
+
+
+def reported_at(row: Row, otherwise: datetime) -> datetime:
+    """When a row was reported: as history is received then. `otherwise` where it does not say."""
+    value = (row.payload or {}).get("reported_at")
+    try:
+        return datetime.fromisoformat(str(value)).astimezone(UTC)
+    except ValueError:
+        return otherwise
+
+
+def send(
+    feed: Feed, rows: Iterable[Row], brokers: str, prefix: str, progress: Progress, total: int | None
+) -> Sent:
+    """Publishes rows in order; what the broker does not confirm is reported with its line."""
+    done = Sent()
+    lock = Lock()
+    topic = topic_name(feed.kind, feed.partner.id, prefix, feed.backfill)
+    task = progress.add_task(f"publishing to {topic}", total=total)
+    now = datetime.now(UTC)
+
+    def report(line: int, error: str | None) -> None:
+        with lock:
+            done.sent += error is None
+            if error is not None:
+                done.failures.append((line, error))
+        progress.advance(task)
+
+    with Publisher(brokers) as publisher:
+        for row in rows:
+            value = encode(row.payload or {})
+            key = str((row.payload or {}).get("record_id") or (row.payload or {}).get("encounter_id") or "")
+            at = int(reported_at(row, now).timestamp() * 1000) if feed.backfill else None
+            publisher.publish(topic, key.encode(), value, lambda e, n=row.line: report(n, e), at)  # type: ignore[misc]
+        publisher.flush()
+    return done
+
+
+def tell_faults(line: int, faults: Iterable[Fault]) -> None:
+    """Every fault of a line: field, rule and fix."""
+    for fault in faults:
+        console.print(f"line {line}: {fault.field}: {fault.rule}. {fault.fix}", markup=False, highlight=False)
+
+
+def progress_bar(quiet: bool = False) -> Progress:
+    """The one look of progress, on standard error."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=quiet,
+    )

@@ -1,0 +1,123 @@
+"""Commands of the operator: start things, set things up, check things."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from prometheus_client import start_http_server
+
+from surveillance.cli.errors import Mistake
+from surveillance.configuration import Configuration, load_configuration
+from surveillance.detection.scan.permutation import warm as warm_up
+from surveillance.events.topics import ALERTS_TOPIC, parse_topic
+from surveillance.kafka.admin import TopicSpec, create_topics
+from surveillance.kafka.broker import EmbeddedBroker
+from surveillance.log import configure_logging
+from surveillance.service import build_service
+from surveillance.settings import Settings
+from surveillance.store.database import Store
+
+db_app = typer.Typer(no_args_is_help=True)
+topics_app = typer.Typer(no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds these commands."""
+    for command in (worker, web, broker, check, warm):
+        app.command()(command)
+    app.add_typer(db_app, name="db", help="The database.")
+    app.add_typer(topics_app, name="topics", help="The topics.")
+
+
+def worker() -> None:
+    """Run a worker: ingest, evaluate, deliver, repair. Any number may run; SIGTERM ends it cleanly."""
+    from agents.worker import run  # only a worker needs Faust
+
+    settings = Settings()
+    configure_logging(settings.log_format)
+    if settings.dead_letter_key is None:
+        raise Mistake(
+            "setting dead_letter_key: a worker needs it. Set SURVEILLANCE_DEAD_LETTER_KEY to a long random "
+            "text that only the operator knows, such as the output of: openssl rand -hex 32"
+        )
+    service = build_service(settings)
+    service.store.check_schema()
+    warm_up()
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port, settings.metrics_host)
+    code = run(settings, service)
+    service.close()
+    raise typer.Exit(code)
+
+
+def web() -> None:
+    """Serve the leads' pages."""
+    import uvicorn
+
+    from surveillance.cli.pages import make_pages
+
+    settings = Settings()
+    configure_logging(settings.log_format)
+    uvicorn.run(make_pages(settings), host=settings.web_host, port=settings.web_port, log_config=None)
+
+
+def broker(port: Annotated[int, typer.Option(help="Loopback port.")] = 9092) -> None:
+    """Run the embedded broker: a Kafka-protocol server in memory, for trying things out."""
+    done = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: done.set())
+    with EmbeddedBroker(port=port) as running:
+        typer.echo(f"broker at {running.address}; what it holds is gone when it stops")
+        done.wait()
+
+
+def check(
+    config_dir: Annotated[Path | None, typer.Option(help="The configuration's directory.")] = None,
+) -> None:
+    """Check all configuration: every mistake with its file, key and fix."""
+    settings = Settings(config_dir=config_dir) if config_dir else Settings()
+    found = load_configuration(settings.config_dir)
+    typer.echo(
+        f"{settings.config_dir}: {len(found.use_cases)} use cases, {len(found.partners)} partners, "
+        f"{len(found.regions)} scopes; no mistakes"
+    )
+
+
+def warm() -> None:
+    """Compile the detectors once, so that no worker's first event waits for it."""
+    warm_up()
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database's schema up to date."""
+    store = Store.open(Settings().database_url.get_secret_value())
+    store.upgrade()
+    typer.echo("the schema is up to date")
+
+
+@topics_app.command("create")
+def topics_create() -> None:
+    """Create the topics of every partner, and the alerts topic. What exists stays as it is."""
+    settings = Settings()
+    created = create_topics(settings.brokers, topic_specs(load_configuration(settings.config_dir), settings))
+    typer.echo("\n".join(created) if created else "every topic exists already")
+
+
+def topic_specs(configuration: Configuration, settings: Settings) -> list[TopicSpec]:
+    """The topics as they should be. History and replays carry their own times; live events cannot."""
+    prefix = settings.topic_prefix
+    copies = settings.replication_factor
+    events = [
+        TopicSpec(name, settings.partitions, copies, received_by_broker=not _is_history(name, prefix))
+        for name in configuration.topics(prefix)
+    ]
+    alerts = TopicSpec(prefix + ALERTS_TOPIC, settings.partitions, copies, compacted=True)
+    return [*events, alerts]
+
+
+def _is_history(topic: str, prefix: str) -> bool:
+    source = parse_topic(topic, prefix)
+    return source is not None and source.backfill

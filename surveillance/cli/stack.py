@@ -1,0 +1,106 @@
+"""A whole service on this machine for as long as a command runs: broker, database, topics and a worker."""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from surveillance.cli.operate import topic_specs
+from surveillance.configuration import Configuration, load_configuration
+from surveillance.kafka.admin import create_topics
+from surveillance.kafka.broker import EmbeddedBroker
+from surveillance.kafka.ports import free_port
+from surveillance.settings import Settings
+from surveillance.store.database import Store
+
+_STOP_SECONDS = 10.0
+
+
+class StackFailed(RuntimeError):
+    """A part of the service ended by itself; the text names its log."""
+
+
+@dataclass
+class Stack:
+    """Everything under one directory, which is emptied first. Leaves the context with nothing running."""
+
+    directory: Path
+    config_dir: Path
+    options: dict[str, Any] = field(default_factory=dict)
+    keep: bool = True
+
+    def __enter__(self) -> Self:
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.broker = EmbeddedBroker()
+        self.broker.start()
+        try:
+            self._prepare()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _prepare(self) -> None:
+        chosen: dict[str, Any] = {
+            "config_dir": self.config_dir.resolve(),
+            "database_url": f"sqlite:///{(self.directory / 'surveillance.db').resolve()}",
+            "brokers": self.broker.address,
+            "dead_letter_key": secrets.token_hex(32),
+            "metrics_port": free_port(),
+            "web_port": free_port(),
+            "partitions": 1,
+            **self.options,
+        }
+        self.settings = Settings(**chosen)
+        self._environment = {f"SURVEILLANCE_{name.upper()}": str(value) for name, value in chosen.items()}
+        self.configuration: Configuration = load_configuration(self.config_dir)
+        self.store = Store.open(self.settings.database_url.get_secret_value())
+        self.store.upgrade()
+        create_topics(self.broker.address, topic_specs(self.configuration, self.settings))
+
+    def start(self, *commands: str) -> None:
+        """Starts `surveillance worker`, `surveillance web`: each in a process of its own, with its log."""
+        for command in commands:
+            with (self.directory / f"{command}.log").open("wb") as log:
+                self._processes[command] = subprocess.Popen(
+                    [sys.executable, "-m", "surveillance", command],
+                    env={**os.environ, **self._environment},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C is ours to handle: we end them in order
+                )
+
+    def check(self) -> None:
+        """Raises StackFailed where a part has ended."""
+        for command, process in self._processes.items():
+            if process.poll() is not None:
+                log = self.directory / f"{command}.log"
+                raise StackFailed(f"surveillance {command} ended by itself; see {log}")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes.values():
+            process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_SECONDS
+        for process in self._processes.values():
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if hasattr(self, "store"):
+            self.store.close()
+        self.broker.stop()
+        if not self.keep:
+            shutil.rmtree(self.directory, ignore_errors=True)

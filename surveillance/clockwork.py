@@ -1,0 +1,79 @@
+"""What time alone brings about: midnights, and alerts that nobody took up. Stored, so that none is missed."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+
+from surveillance.alerting.alert import Alert, Change, State
+from surveillance.alerting.due import overdue
+from surveillance.configuration import Configuration, Region
+from surveillance.store import alerts, pending, ticks
+from surveillance.store.database import Store, Transaction
+
+MIDNIGHT = "midnight"
+_CAUGHT_UP_DAYS = 31
+
+
+def tick(store: Store, configuration: Configuration, now: datetime) -> int:
+    """Plans the midnights to come, asks for the evaluations of those that passed, marks late alerts.
+
+    Returns how many ticks were due. Idempotent by tick; of alerts, by the target that was missed.
+    """
+    with store.transaction() as tx:
+        ticks.plan(tx, _midnights(ticks.last_planned(tx), configuration, now))
+        due = ticks.due(tx, now)
+        for one in due:
+            _ask_for_evaluations(tx, configuration, one, now)
+            ticks.done(tx, one, now)
+        _mark_overdue(tx, now)
+    return len(due)
+
+
+def _midnights(
+    planned: dict[str, datetime], configuration: Configuration, now: datetime
+) -> Iterator[ticks.Tick]:
+    for scope, region in configuration.regions.items():
+        name = f"{MIDNIGHT}:{scope}"
+        first = now - timedelta(days=_CAUGHT_UP_DAYS) if name in planned else now
+        last = max(planned.get(name, first), first)
+        for due_at in _midnights_between(region, last, now + timedelta(days=1)):
+            yield ticks.Tick(name, due_at)
+
+
+def _midnights_between(region: Region, after: datetime, until: datetime) -> Iterator[datetime]:
+    day = after.astimezone(region.zone).date()
+    while True:
+        day += timedelta(days=1)
+        midnight = datetime.combine(day, time(), region.zone).astimezone(UTC)
+        if midnight > until:
+            return
+        yield midnight
+
+
+def _ask_for_evaluations(
+    tx: Transaction, configuration: Configuration, tick: ticks.Tick, now: datetime
+) -> None:
+    scope = tick.name.removeprefix(f"{MIDNIGHT}:")
+    if scope not in configuration.regions:  # it was taken out of the configuration
+        return
+    ended = tick.due_at.astimezone(configuration.regions[scope].zone).date() - timedelta(days=1)
+    asked = [
+        pending.Request(u.id, scope, ended) for u in configuration.use_cases.values() if scope in u.scopes
+    ]
+    pending.request(tx, asked, now)
+
+
+def _mark_overdue(tx: Transaction, now: datetime) -> None:
+    """Marks each target that an alert missed, once."""
+    for alert in alerts.listed(tx, states=(State.OPEN, State.ACKNOWLEDGED, State.ASSESSING)):
+        if not _is_late(alert, now):
+            continue
+        marked = {
+            row.change.reason for row in alerts.history(tx, alert.id) if row.change.change is Change.OVERDUE
+        }
+        change = overdue(alert, marked, now)
+        if change is not None:
+            alerts.save(tx, [change])
+
+
+def _is_late(alert: Alert, now: datetime) -> bool:
+    return any(due is not None and due < now for due in (alert.acknowledge_due, alert.assess_due))

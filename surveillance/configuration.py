@@ -1,0 +1,160 @@
+"""All configuration, loaded and checked together: use cases, partners, scopes, areas and detectors."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from surveillance.alerting.due import WorkingTime
+from surveillance.detection import registry
+from surveillance.detection.cluster import Detector, Locations
+from surveillance.detection.study import make_locations
+from surveillance.events.admission import AdmissionEvent
+from surveillance.events.incident import IncidentEvent
+from surveillance.events.topics import Source, topic_name
+from surveillance.geography.area import AreaTable, load_areas
+from surveillance.geography.lookup import Gazetteer
+from surveillance.settings import Settings
+from surveillance.use_case.fault import ConfigError, ConfigFault
+from surveillance.use_case.load import load_partners, load_scopes, load_use_cases
+from surveillance.use_case.model import Partner, Scope, UseCase
+
+M = TypeVar("M")
+RECORD_MODELS: Mapping[str, type[BaseModel]] = {"incident": IncidentEvent, "admission": AdmissionEvent}
+
+
+@dataclass(frozen=True)
+class Region:
+    """A scope with its areas: those inside, and the neighbours that are read for their cases only."""
+
+    scope: Scope
+    inside: AreaTable
+    read: AreaTable
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.scope.time_zone)
+
+    @cached_property
+    def locations(self) -> Locations:
+        """The areas as detectors take them; made once, so that what is computed of them is kept."""
+        table = self.read
+        inside = table.mask(self.inside)
+        return make_locations(table.codes, table.coordinates, table.metric, table.population, inside)
+
+    @cached_property
+    def working_time(self) -> WorkingTime:
+        """When the scope's people work; the targets for acknowledging count these hours."""
+        return WorkingTime(self.zone, self.scope.bank_holidays)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What is counted, where, from whom. Immutable: a change of configuration is a restart."""
+
+    directory: Path
+    use_cases: Mapping[str, UseCase]
+    partners: Mapping[str, Partner]
+    regions: Mapping[str, Region]
+    detectors: Mapping[str, tuple[Detector, ...]]
+    gazetteer: Gazetteer
+
+    def use_cases_of(self, kind: str) -> Iterator[UseCase]:
+        """The use cases that count records of this kind."""
+        return (u for u in self.use_cases.values() if u.records == kind)
+
+    def zone_of(self, use_case: UseCase) -> ZoneInfo:
+        """The time zone of a use case's days; one for all its scopes, which loading checks."""
+        return self.regions[use_case.scopes[0]].zone
+
+    def scopes_reading(self, use_case: UseCase, area: str) -> Iterator[str]:
+        """The scopes whose evaluations look at this area."""
+        return (s for s in use_case.scopes if area in self.regions[s].read.index)
+
+    def first_covered(self, use_case: UseCase, scope: str) -> date | None:
+        """The day from which any partner covers the scope with this kind of record."""
+        days = [
+            coverage.since
+            for partner in self.partners.values()
+            if f"{use_case.records}s" in partner.topics
+            for coverage in partner.coverage
+            if coverage.areas == self.regions[scope].scope.areas
+        ]
+        return min(days, default=None)
+
+    def study_start(self, use_case: UseCase, scope: str, as_of: date) -> date:
+        """First day of the study: the baseline's, but none before the use case's start or any coverage."""
+        start = as_of - timedelta(days=use_case.baseline_days - 1)
+        known = (start, use_case.study_start, self.first_covered(use_case, scope))
+        return min(as_of, max(day for day in known if day is not None))
+
+    def sources(self, backfill: bool = False) -> Iterator[Source]:
+        """Every partner's topics, or those on which the operator loads its history."""
+        for partner in self.partners.values():
+            for topic in partner.topics:
+                yield Source(topic.removesuffix("s"), partner.id, backfill)  # type: ignore[arg-type]
+
+    def topics(self, prefix: str = "") -> tuple[str, ...]:
+        """The names of every topic that events arrive on."""
+        both = (*self.sources(), *self.sources(backfill=True))
+        return tuple(topic_name(s.kind, s.partner, prefix, s.backfill) for s in both)
+
+
+def load_configuration(directory: Path) -> Configuration:
+    """Loads everything below `directory`; raises ConfigError with every fault: file, key, problem, fix."""
+    faults: list[ConfigFault] = []
+    scopes = _collect(faults, lambda: load_scopes(directory, settings=tuple(Settings.model_fields)))
+    regions = {scope.id: _collect_region(faults, scope, directory) for scope in scopes.values()}
+    partners = _collect(faults, lambda: load_partners(directory, scopes=scopes))
+    use_cases = _collect(
+        faults,
+        lambda: load_use_cases(
+            directory, scopes=scopes, check_detector=_check_detector, record_models=RECORD_MODELS
+        ),
+    )
+    if faults:
+        raise ConfigError(faults)
+    return Configuration(
+        directory=directory,
+        use_cases=use_cases,
+        partners=partners,
+        regions={scope: region for scope, region in regions.items() if region is not None},
+        detectors={
+            u.id: tuple(registry.build(d.name, d.parameters) for d in u.detectors) for u in use_cases.values()
+        },
+        gazetteer=Gazetteer.load(
+            tuple({r.inside.name: r.inside.whole for r in regions.values() if r}.values())
+        ),
+    )
+
+
+def _collect(faults: list[ConfigFault], load: Callable[[], dict[str, M]]) -> dict[str, M]:
+    """What `load` gives; its faults join the others, so that people see all of them at once."""
+    try:
+        return load()
+    except ConfigError as error:
+        faults += error.faults
+        return {}
+
+
+def _collect_region(faults: list[ConfigFault], scope: Scope, directory: Path) -> Region | None:
+    try:
+        return _region(scope, directory)
+    except ConfigError as error:
+        faults += error.faults
+        return None
+
+
+def _check_detector(name: str, parameters: Mapping[str, object]) -> None:
+    registry.build(name, parameters)
+
+
+def _region(scope: Scope, directory: Path) -> Region:
+    table = load_areas(scope.areas, directory)
+    inside = table.within(scope.within)
+    return Region(scope, inside, table.around(inside, scope.neighbours_km) if scope.neighbours_km else inside)

@@ -1,0 +1,104 @@
+"""What every detector takes and gives: a Study in, Clusters out. Pure numpy; no clock, no I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Metric = Literal["planar", "great_circle"]
+
+
+@dataclass(frozen=True, eq=False)
+class Locations:
+    """Where cases can be.
+
+    codes: the n area codes, in the order of the arrays.
+    coordinates: (n, 2) float64; for `planar` x and y in km, for `great_circle` longitude and latitude
+        in degrees.
+    population: (n,) float64, or None where it is not known.
+    inside: (n,) bool; False marks a neighbour's area that is read for its cases but may not be the
+        centre of a cluster.
+    """
+
+    codes: tuple[str, ...]
+    coordinates: npt.NDArray[np.float64]
+    metric: Metric = "planar"
+    population: npt.NDArray[np.float64] | None = None
+    inside: npt.NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """The cases that one evaluation looks at, each person or event once.
+
+    ids: the n case ids, unique; a cluster names its members by them.
+    location: (n,) int32, index into `locations`.
+    day: (n,) int32, days since `start`; `start + last_day` is the analysis day `as_of`.
+    tokens: per case, what may link it to others (`school:...`, `location_of_concern:...`, `link:...`).
+    """
+
+    ids: tuple[str, ...]
+    location: npt.NDArray[np.int32]
+    day: npt.NDArray[np.int32]
+    start: date
+    as_of: date
+    locations: Locations
+    tokens: tuple[tuple[str, ...], ...] = ()
+    place: str = "residence"
+
+    @property
+    def days(self) -> int:
+        """Length of the study period in days, first and last day included."""
+        return (self.as_of - self.start).days + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Cases that a detector says belong together, with the evidence for it.
+
+    `members` are the case ids inside, sorted; `areas` the area codes in distance order from the centre
+    (the centre first). `statistic` is the detector's own (a scan: the log likelihood ratio).
+    `recurrence_interval_days` is how often chance alone gives a cluster at least as strong anywhere in
+    the study, None where the detector makes no such claim. `expected_basis` says in words what the
+    expected count rests on.
+    """
+
+    detector: str
+    detector_version: str
+    place: str
+    members: tuple[str, ...]
+    areas: tuple[str, ...]
+    centre: str | None
+    radius_km: float | None
+    start: date
+    end: date
+    observed: int
+    expected: float | None
+    relative_risk: float | None
+    statistic: float | None
+    p_value: float | None
+    recurrence_interval_days: float | None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    expected_basis: str = ""
+    linked_by: tuple[str, ...] = ()
+
+
+class Detector(Protocol):
+    """A frozen dataclass of parameters with one verb. Same study and seed: same clusters, to the bit."""
+
+    @property
+    def name(self) -> str:
+        """As the registry and a use case call it."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same study and seed could give another result."""
+        ...
+
+    def detect(self, study: Study, rng: np.random.Generator) -> tuple[Cluster, ...]:
+        """Clusters in `study`, the strongest first. Never changes its arguments."""
+        ...

@@ -1,0 +1,1 @@
+"""Scan statistics: circles around every location, windows that end today, the most unusual first."""

@@ -1,0 +1,430 @@
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
+"""The compiled part of the permutation scan. Everything here releases the interpreter lock.
+
+What makes it fast, without giving up exactness:
+- The expected counts are the same in every replicate, so for a level M of the statistic and each class of
+  circles there is a smallest count that can reach it. The hot loop compares counts; logarithms are taken
+  only where a count gets there.
+- A replicate draws only the cases of the last W days. A location drawn has one row of cumulative counts,
+  a lane per window length, packed into 64-bit words: one addition moves a circle on by one location for
+  all its windows, one more compares them all.
+- Circles of a centre are visited only where they gain a case: a bitmap over the distance order sorts the
+  locations drawn.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from surveillance.detection.scan import lanes
+
+# Words in a block of lanes: 32 windows of 16 bits, or 64 of 8.
+BLOCK_WORDS = lanes.WORDS
+
+_compiled = njit(nogil=True, cache=True, error_model="numpy")
+_inlined = njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+
+
+class Ground(NamedTuple):
+    """What stays the same over replicates.
+
+    first: (k + 1,) int64 where each centre's entries start, one entry per location with cases, in distance
+    order. location: (m,) int32. bin: (m,) uint8 class of the circle. cases: (m, strata) int32 cases of the
+    circle that ends there. share: (strata, windows, 2) recent and all cases. lane_bits: 8, 16 or 32.
+    guard: the highest bit of every lane. locations: how many have cases.
+    """
+
+    first: npt.NDArray[np.int64]
+    location: npt.NDArray[np.int32]
+    bin: npt.NDArray[np.uint8]
+    cases: npt.NDArray[np.int32]
+    share: npt.NDArray[np.float64]
+    total: float
+    lane_bits: int
+    guard: np.uint64
+    locations: int
+
+
+class Goal(NamedTuple):
+    """What to look for.
+
+    levels: ascending. reach: (levels, bins, windows) int64 smallest count that can reach the level.
+    gap: uint64 guard - reach in every lane, level after level, in each its blocks, their bins, their words:
+    adding the count sets the guard bit where it gets there. Flat, since a view in a loop costs more than the
+    loop. keep_highest: find the highest statistic, else only the levels reached.
+    """
+
+    levels: npt.NDArray[np.float64]
+    reach: npt.NDArray[np.int64]
+    gap: npt.NDArray[np.uint64]
+    blocks: int
+    keep_highest: bool
+
+
+class Null(NamedTuple):
+    """What a replicate draws from.
+
+    cases: (C,) int32 location of each case, stratum after stratum, stratum_first: (strata + 1,) int64.
+    ages: int64 days before the last of the recent cases, likewise, age_first: (strata + 1,).
+    patterns: uint64 what a case of an age adds to its location's row: for each age its blocks, their words.
+    """
+
+    cases: npt.NDArray[np.int32]
+    stratum_first: npt.NDArray[np.int64]
+    ages: npt.NDArray[np.int64]
+    age_first: npt.NDArray[np.int64]
+    patterns: npt.NDArray[np.uint64]
+    blocks: int
+
+
+_ONE = np.uint64(1)
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_LOW = np.uint64(0xFFFFFFFF)
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32))
+
+
+@_compiled
+def log_likelihood_ratio(observed, expected, total):
+    """c ln(c/mu) + (C-c) ln((C-c)/(C-mu)) for c > mu, else 0; 0 ln 0 is 0 (Kulldorff 2005).
+
+    Infinite where nothing was expected: that happens only to bounds, a circle's own cases are expected in it.
+    """
+    if observed <= expected:
+        return 0.0
+    if expected <= 0:
+        return np.inf
+    ratio = observed * np.log(observed / expected)
+    rest = total - observed
+    if rest > 0:
+        ratio += rest * np.log(rest / (total - expected))
+    return ratio
+
+
+@_compiled
+def lay_out(first, order, tied, cases_at, limit, fill, entry_first, entry_location, entry_cases):
+    """Per centre, the locations with cases that its circles may hold, and the cases of the circle there.
+
+    cases_at: (n, strata). limit: most cases in a circle. A location's entry carries the cases of the circle
+    that ends with its tie group: a smaller one does not exist. Called without `fill` it only counts, into
+    entry_first: (k + 1,). Then entry_location: (m,), entry_cases: (m, strata).
+    """
+    strata = cases_at.shape[1]
+    inside = np.zeros(strata, np.int64)
+    entries = 0
+    for row in range(len(first) - 1):
+        inside[:] = 0
+        held = 0
+        at = first[row]
+        while at < first[row + 1]:
+            after = at + 1
+            while after < first[row + 1] and tied[after]:
+                after += 1
+            group = 0
+            for one in range(at, after):
+                for stratum in range(strata):
+                    group += cases_at[order[one], stratum]
+            held += group
+            if held > limit:
+                break
+            opened = entries
+            for one in range(at, after):
+                here = 0
+                for stratum in range(strata):
+                    inside[stratum] += cases_at[order[one], stratum]
+                    here += cases_at[order[one], stratum]
+                if here > 0:
+                    if fill:
+                        entry_location[entries] = order[one]
+                    entries += 1
+            if fill:
+                for entry in range(opened, entries):
+                    for stratum in range(strata):
+                        entry_cases[entry, stratum] = inside[stratum]
+            at = after
+        entry_first[row + 1] = entries
+
+
+@_compiled
+def expected_in(entry_cases, entry, share, window):
+    """Expected count of a circle and window: cases of the circle times the window's share, by stratum."""
+    expected = 0.0
+    for stratum in range(share.shape[0]):
+        expected += entry_cases[entry, stratum] * share[stratum, window, 0] / share[stratum, window, 1]
+    return expected
+
+
+@_compiled
+def lowest_expected(entry_first, entry_cases, entry_bin, share, lowest):
+    """Fill lowest: (bins, windows) with the least expected count of any circle of the bin."""
+    lowest[:] = np.inf
+    for row in range(len(entry_first) - 1):
+        last_bin = -1
+        for entry in range(entry_first[row], entry_first[row + 1]):
+            # Circles grow, so the first of a bin is the centre's least.
+            if entry_bin[entry] == last_bin:
+                continue
+            last_bin = entry_bin[entry]
+            for window in range(share.shape[1]):
+                expected = expected_in(entry_cases, entry, share, window)
+                if expected < lowest[last_bin, window]:
+                    lowest[last_bin, window] = expected
+
+
+@_compiled
+def counts_to_reach(levels, lowest, recent, total, min_cases, shortest, out):
+    """Fill out: (levels, bins, windows): the smallest count that can reach a level; recent + 1 if none can.
+
+    The statistic falls as the expected count rises, so the bin's lowest expected count bounds them all.
+    The level is lowered by a hair: rounding must never hide a tie.
+    """
+    for level in range(len(levels)):
+        target = levels[level] - 1e-9
+        for window in range(shortest - 1, lowest.shape[1]):
+            most = recent[window]
+            count = min_cases
+            for one in range(lowest.shape[0]):
+                expected = lowest[one, window]
+                while count > min_cases and log_likelihood_ratio(count - 1, expected, total) >= max(
+                    target, 1e-300
+                ):
+                    count -= 1
+                while count <= most and log_likelihood_ratio(count, expected, total) < max(target, 1e-300):
+                    count += 1
+                out[level, one, window] = count
+
+
+@_inlined
+def _mix(word):
+    """The output function of SplitMix64 (Steele, Lea, Flood 2014)."""
+    word = (word ^ (word >> _SHIFTS[0])) * _MIX_1
+    word = (word ^ (word >> _SHIFTS[1])) * _MIX_2
+    return word ^ (word >> _SHIFTS[2])
+
+
+@_inlined
+def _below(state, bound):
+    """(next state, a uniform integer below `bound`, at most 2**32), without bias (Lemire 2019)."""
+    wide = np.uint64(bound)
+    state += _GAMMA
+    product = (_mix(state) >> _SHIFTS[3]) * wide
+    if (product & _LOW) < wide:
+        unfair = (_LOW - wide + _ONE) % wide
+        while (product & _LOW) < unfair:
+            state += _GAMMA
+            product = (_mix(state) >> _SHIFTS[3]) * wide
+    return state, np.int64(product >> _SHIFTS[3])
+
+
+@_inlined
+def _add_case(location, age, patterns, blocks, rows, rows_at, locations, drawn, drawn_at, count):
+    """Add one recent case to its location's row; returns how many locations are drawn now.
+
+    patterns: flat.
+    """
+    # The longest window counts every recent case: the last block tells whether the row is new.
+    at = rows_at + ((blocks - 1) * locations + location) * BLOCK_WORDS
+    if not lanes.meets(lanes.load(rows, at), _ALL):
+        drawn[drawn_at + count] = location
+        count += 1
+    for block in range(blocks):
+        at = rows_at + (block * locations + location) * BLOCK_WORDS
+        pattern = lanes.load(patterns, (age * blocks + block) * BLOCK_WORDS)
+        lanes.store(rows, at, lanes.add(lanes.load(rows, at), pattern))
+    return count
+
+
+@_compiled
+def _draw(seed, replicate, null, pool, rows, rows_at, locations, drawn, drawn_at):
+    """One permutation of the days over the cases, of which only the recent days are drawn.
+
+    A partial Fisher-Yates shuffle of each stratum's cases. Returns the number of locations drawn.
+    """
+    state = np.uint64(seed) + np.uint64(replicate) * _MIX_2
+    state = _mix(state)
+    pool[:] = null.cases
+    count = 0
+    for stratum in range(len(null.stratum_first) - 1):
+        start, after = null.stratum_first[stratum], null.stratum_first[stratum + 1]
+        first_age = null.age_first[stratum]
+        for step in range(null.age_first[stratum + 1] - first_age):
+            here = start + step
+            state, below = _below(state, after - here)
+            chosen = here + below
+            location = np.int64(pool[chosen])
+            pool[chosen] = pool[here]
+            age = null.ages[first_age + step]
+            count = _add_case(
+                location, age, null.patterns, null.blocks, rows, rows_at, locations, drawn, drawn_at, count
+            )
+    return count
+
+
+@_inlined
+def _sort_by_distance(drawn, drawn_at, count, rank, bitmap, words, events):
+    """Fill events with the ranks of the drawn locations of this centre, ascending; returns how many."""
+    for one in range(drawn_at, drawn_at + count):
+        place = rank[drawn[one]]
+        bitmap[place >> 6] |= _ONE << np.uint64(place & 63)
+    found = 0
+    for word in range(words):
+        bits = bitmap[word]
+        bitmap[word] = 0
+        while bits != 0:
+            events[found] = (word << 6) + lanes.trailing_zeros(bits)
+            bits &= bits - _ONE
+            found += 1
+    return found
+
+
+@_compiled
+def _improve(counts, entry, first_lane, reach, ground, best, where):
+    """Exact statistics of the windows of one block whose count can reach the level; keeps the highest."""
+    per_word = 64 // ground.lane_bits
+    mask = (_ONE << np.uint64(ground.lane_bits)) - _ONE
+    for lane in range(per_word * BLOCK_WORDS):
+        window = first_lane + lane
+        if window >= ground.share.shape[1]:
+            break
+        count = np.int64((counts[lane // per_word] >> np.uint64((lane % per_word) * ground.lane_bits)) & mask)
+        if count < reach[window]:
+            continue
+        expected = expected_in(ground.cases, entry, ground.share, window)
+        statistic = log_likelihood_ratio(count, expected, ground.total)
+        if statistic > best:
+            best = statistic
+            where[0], where[1], where[2] = entry, window, count
+    return best
+
+
+@_inlined
+def _advance(event, found, events, start, location, bin_of, rows, rows_at, gap, gap_at, guard, counts):
+    """Grow the circle event by event until a count reaches the level; returns that event, or `found`.
+
+    rows, gap: flat, rows_at and gap_at the first word of the block. counts: the words of the circle so far,
+    changed in place. The hot loop: additions, one comparison of all windows, no logarithm, no branch taken.
+    """
+    held = lanes.load(counts, 0)
+    while event < found:
+        entry = start + events[event]
+        held = lanes.add(held, lanes.load(rows, rows_at + BLOCK_WORDS * np.int64(location[entry])))
+        short = lanes.load(gap, gap_at + BLOCK_WORDS * np.int64(bin_of[entry]))
+        if lanes.meets(lanes.add(held, short), guard):
+            break
+        event += 1
+    lanes.store(counts, 0, held)
+    return event
+
+
+@_inlined
+def _scan_centre(events, found, start, rows, rows_at, ground, goal, level, best, where, counts):
+    """All circles of one centre for one set of recent cases; returns (levels reached, highest statistic).
+
+    rows: flat, those of this replicate start at rows_at.
+    """
+    lanes_per_block = BLOCK_WORDS * (64 // ground.lane_bits)
+    blocks, bins = goal.blocks, goal.reach.shape[1]
+    locations = ground.locations
+    levels = len(goal.levels)
+    for block in range(blocks):
+        counts[:] = 0
+        block_at = rows_at + block * locations * BLOCK_WORDS
+        event = 0
+        while True:
+            # For the highest, look for anything above it: the last level it reached is just below.
+            look = max(level - 1, 0) if goal.keep_highest else level
+            gap_at = (look * blocks + block) * bins * BLOCK_WORDS
+            event = _advance(
+                event, found, events, start, ground.location, ground.bin, rows, block_at, goal.gap, gap_at,
+                ground.guard, counts,
+            )  # fmt: skip
+            if event == found:
+                break
+            entry = start + events[event]
+            reach = goal.reach[look, ground.bin[entry]]
+            best = _improve(counts, entry, block * lanes_per_block, reach, ground, best, where)
+            while level < levels and best >= goal.levels[level]:
+                level += 1
+            if level == levels and not goal.keep_highest:
+                return level, best
+            event += 1
+    return level, best
+
+
+@_compiled
+def _rank_locations(start, after, location, rank):
+    """Fill rank with each location's place in the centre's order; returns the words of its bitmap.
+
+    Locations outside go past the end, spread over eight words: writing one again and again is slow.
+    """
+    words = (after - start + 63) >> 6
+    for one in range(len(rank)):
+        rank[one] = (words + (one & 7)) << 6
+    for entry in range(start, after):
+        rank[location[entry]] = entry - start
+    return words
+
+
+@_compiled
+def scan_observed(location, age, null, ground, goal, highest, where):
+    """Each centre's highest statistic: highest: (k,), where: (k, 3) = entry, window index, count.
+
+    location, age: the recent cases as they were.
+    """
+    rows = np.zeros(goal.blocks * ground.locations * BLOCK_WORDS, np.uint64)
+    drawn = np.empty(ground.locations, np.int32)
+    count = 0
+    for case in range(len(location)):
+        count = _add_case(
+            location[case], age[case], null.patterns, null.blocks, rows, 0, ground.locations, drawn, 0, count
+        )
+    rank = np.empty(ground.locations, np.int32)
+    bitmap = np.zeros(ground.locations // 64 + 16, np.uint64)
+    events = np.empty(ground.locations, np.int32)
+    counts = np.empty(BLOCK_WORDS, np.uint64)
+    for centre in range(len(ground.first) - 1):
+        start = ground.first[centre]
+        words = _rank_locations(start, ground.first[centre + 1], ground.location, rank)
+        found = _sort_by_distance(drawn, 0, count, rank, bitmap, words, events)
+        _, highest[centre] = _scan_centre(
+            events, found, start, rows, 0, ground, goal, 0, 0.0, where[centre], counts
+        )
+
+
+@_compiled
+def scan_replicates(seed, first_replicate, null, ground, goal, level, best):
+    """Scan len(level) replicates: how many of the ascending levels each reaches, its highest found in best.
+
+    Without keep_highest a replicate is left once it reaches the last level, and best is a lower bound.
+    """
+    replicates, locations = len(level), ground.locations
+    size = goal.blocks * locations * BLOCK_WORDS
+    rows = np.zeros(replicates * size, np.uint64)
+    drawn = np.empty(replicates * locations, np.int32)
+    drawn_count = np.empty(replicates, np.int64)
+    pool = np.empty(len(null.cases), np.int32)
+    rank = np.empty(locations, np.int32)
+    bitmap = np.zeros(locations // 64 + 16, np.uint64)
+    events = np.empty(locations, np.int32)
+    counts = np.empty(BLOCK_WORDS, np.uint64)
+    where = np.empty(3, np.int64)
+    for one in range(replicates):
+        drawn_count[one] = _draw(
+            seed, first_replicate + one, null, pool, rows, one * size, locations, drawn, one * locations
+        )
+    for centre in range(len(ground.first) - 1):
+        start = ground.first[centre]
+        if start == ground.first[centre + 1]:
+            continue
+        words = _rank_locations(start, ground.first[centre + 1], ground.location, rank)
+        for one in range(replicates):
+            if level[one] == len(goal.levels) and not goal.keep_highest:
+                continue
+            found = _sort_by_distance(drawn, one * locations, drawn_count[one], rank, bitmap, words, events)
+            level[one], best[one] = _scan_centre(
+                events, found, start, rows, one * size, ground, goal, level[one], best[one], where, counts
+            )

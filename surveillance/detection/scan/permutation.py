@@ -1,0 +1,222 @@
+"""Prospective space-time permutation scan: the most unusual circles and days, without a population."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from surveillance.detection.cluster import Cluster, Locations, Study
+from surveillance.detection.monte_carlo import p_values
+from surveillance.detection.parameters import check, evidence, flag, number, whole
+from surveillance.detection.scan import kernel
+from surveillance.detection.scan.circles import circles_of
+from surveillance.detection.scan.layout import Floats, Ints, Layout, goal_of, lay_out
+
+# Rough steps are enough: they only keep the observed scan from taking logarithms for hopeless circles.
+LADDER = np.array([0.0, 1, 3, 8, 20, 60])
+# Rows of counts of the replicates that are scanned together; they should stay near the processor.
+BATCH_BYTES = 8 << 20
+BASIS = "the cases of these areas and of these days, as if area and day were independent"
+
+
+@dataclass(frozen=True)
+class PermutationScan:
+    """Circles and recent days with more cases than areas and days by themselves would bring together.
+
+    A cylinder is a circle around an area, growing area by area in distance order (areas at one distance
+    enter together) to at most `max_share` of the cases and `max_radius_km`, times a window of
+    `min_window_days` to `max_window_days` days that ends on the last day. Expected: mu = sum over the
+    cylinder of C_z C_d / C (C_z cases of the area, C_d of the day, C all); with `day_of_week` within each
+    weekday. Statistic (a natural logarithm, no unit): c ln(c/mu) + (C-c) ln((C-c)/(C-mu)) where c > mu
+    and c >= `min_cases`. Null: days permuted over cases (within weekdays), `replicates` times; p-value and
+    early stopping as in `monte_carlo.p_values`. Recurrence interval: 1/p days, for one look a day.
+    relative_risk is observed / expected.
+
+    Secondary clusters: each centre's best, the next highest that shares no area with a higher one, at most
+    `max_clusters` in all, each with p <= `max_p`; its p-value compares with the highest of each replicate.
+    Of equal statistics the fewest areas win, then the shorter window, then the lower area code.
+
+    Source: Kulldorff, Heffernan, Hartman, Assuncao, Mostashari (2005), PLoS Medicine 2:e59. Held to
+    SaTScan 10.3.2.
+
+    Example: ``PermutationScan(max_radius_km=20).detect(study, np.random.default_rng(1))``
+    """
+
+    name: ClassVar[str] = "permutation-scan"
+    version: ClassVar[str] = "1"
+
+    max_share: float = number(0.5, above=0, at_most=1)
+    max_radius_km: float | None = number(None, above=0)
+    min_window_days: int = whole(1, at_least=1)
+    max_window_days: int = whole(30, at_least=1)
+    min_cases: int = whole(2, at_least=2)
+    replicates: int = whole(999, at_least=1)
+    day_of_week: bool = flag(False)
+    sequential_exceedances: int | None = whole(None, at_least=1)
+    max_p: float = number(1.0, above=0, at_most=1)
+    max_clusters: int = whole(5, at_least=1)
+    threads: int = whole(1, at_least=1, evidence=False)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.min_window_days > self.max_window_days:
+            raise ValueError(
+                f"min_window_days: {self.min_window_days} is longer than max_window_days "
+                f"({self.max_window_days}); lower the one or raise the other"
+            )
+
+    def detect(self, study: Study, rng: np.random.Generator) -> tuple[Cluster, ...]:
+        """Clusters that go on today, the strongest first; see `Detector`."""
+        windows = min(self.max_window_days, study.days)
+        # One draw whatever follows, so that a caller's generator always moves on alike.
+        seed = int(rng.integers(0, 1 << 63))
+        if len(study.ids) < self.min_cases or windows < self.min_window_days:
+            return ()
+        circles = circles_of(study.locations, self.max_radius_km)
+        layout = lay_out(study, circles, windows, self.max_share, self.day_of_week)
+        found = _separate(study, layout, *self._observed(layout), self.max_clusters)
+        chances = p_values(
+            [one.statistic for one in found],
+            lambda first, count, levels: self._reached(layout, seed, first, count, levels),
+            self.replicates,
+            self.max_p,
+            self.sequential_exceedances,
+        )
+        return tuple(
+            self._cluster(study, layout, one, p)
+            for one, p in zip(found, chances, strict=True)
+            if p is not None
+        )
+
+    def replicate_maxima(self, study: Study, rng: np.random.Generator) -> Floats:
+        """(replicates,) the highest statistic of each, exactly; slower than asking which reach a level."""
+        circles = circles_of(study.locations, self.max_radius_km)
+        windows = min(self.max_window_days, study.days)
+        layout = lay_out(study, circles, windows, self.max_share, self.day_of_week)
+        goal = goal_of(layout, LADDER, self.min_cases, self.min_window_days, keep_highest=True)
+        return self._scan(layout, int(rng.integers(0, 1 << 63)), 0, self.replicates, goal)[1]
+
+    def _observed(self, layout: Layout) -> tuple[Floats, Ints]:
+        """Each centre's highest statistic, and its entry, window index and count."""
+        goal = goal_of(layout, LADDER, self.min_cases, self.min_window_days, keep_highest=True)
+        highest = np.zeros(len(layout.circles.centres))
+        where = np.zeros((len(highest), 3), np.int64)
+        kernel.scan_observed(
+            layout.recent_location, layout.recent_age, layout.null, layout.ground, goal, highest, where
+        )
+        return highest, where
+
+    def _reached(self, layout: Layout, seed: int, first: int, count: int, levels: Floats) -> Ints:
+        goal = goal_of(layout, levels, self.min_cases, self.min_window_days, keep_highest=False)
+        return self._scan(layout, seed, first, count, goal)[0]
+
+    def _scan(
+        self, layout: Layout, seed: int, first: int, count: int, goal: kernel.Goal
+    ) -> tuple[Ints, Floats]:
+        """Levels reached by, and highest statistic of, `count` replicates from number `first`."""
+        reached, best = np.zeros(count, np.int64), np.zeros(count)
+        row_bytes = goal.blocks * len(layout.occupied) * kernel.BLOCK_WORDS * 8
+        batch = max(8, min(BATCH_BYTES // row_bytes, -(-count // self.threads)))
+
+        def scan_batch(start: int) -> None:
+            part = slice(start, min(start + batch, count))
+            kernel.scan_replicates(
+                seed, first + start, layout.null, layout.ground, goal, reached[part], best[part]
+            )
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(scan_batch, range(0, count, batch)))
+        return reached, best
+
+    def _cluster(self, study: Study, layout: Layout, found: "_Found", p: float) -> Cluster:
+        first_day = study.days - found.window_days
+        held = np.isin(study.location, found.locations) & (study.day >= first_day)
+        codes = study.locations.codes
+        return Cluster(
+            detector=self.name,
+            detector_version=self.version,
+            place=study.place,
+            members=tuple(sorted(study.ids[index] for index in np.flatnonzero(held))),
+            areas=tuple(codes[location] for location in found.locations),
+            centre=codes[found.locations[0]],
+            radius_km=layout.circles.radius_km(found.row, found.locations),
+            start=study.start + timedelta(days=first_day),
+            end=study.as_of,
+            observed=found.observed,
+            expected=found.expected,
+            relative_risk=found.observed / found.expected,
+            statistic=found.statistic,
+            p_value=p,
+            recurrence_interval_days=1 / p,
+            parameters=evidence(self),
+            expected_basis=BASIS,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A cylinder that stands out: the circle's centre row and locations, its window and its evidence."""
+
+    row: int
+    code: str
+    locations: npt.NDArray[np.int32]
+    window_days: int
+    observed: int
+    expected: float
+    statistic: float
+
+
+def _separate(study: Study, layout: Layout, highest: Floats, where: Ints, most: int) -> list[_Found]:
+    """The highest, then the next highest that shares no location with one taken, at most `most`."""
+    taken = np.zeros(layout.circles.positions.shape[0], np.bool_)
+    result: list[_Found] = []
+    for statistic in np.unique(highest[highest > 0])[::-1]:
+        equals = [
+            _found(study, layout, int(row), highest, where) for row in np.flatnonzero(highest == statistic)
+        ]
+        for one in sorted(equals, key=lambda one: (len(one.locations), one.window_days, one.code)):
+            if len(result) < most and not taken[one.locations].any():
+                taken[one.locations] = True
+                result.append(one)
+        if len(result) == most:
+            break
+    return result
+
+
+def _found(study: Study, layout: Layout, row: int, highest: Floats, where: Ints) -> _Found:
+    entry, window, count = (int(value) for value in where[row])
+    ground = layout.ground
+    return _Found(
+        row=row,
+        code=study.locations.codes[layout.circles.centres[row]],
+        locations=layout.circles.locations_until(row, int(layout.occupied[ground.location[entry]])),
+        window_days=window + 1,
+        observed=count,
+        expected=float(kernel.expected_in(ground.cases, entry, ground.share, window)),
+        statistic=float(highest[row]),
+    )
+
+
+def warm() -> None:
+    """Compile the kernel, or load it from numba's cache, so that no first event waits for it.
+
+    The cache is kept where NUMBA_CACHE_DIR says, else beside this package; the directory must be writable.
+    """
+    for great_circle in (False, True):
+        locations = Locations(
+            ("a", "b"), np.array([[0.0, 0.0], [1.0, 1.0]]), "great_circle" if great_circle else "planar"
+        )
+        study = Study(
+            ("1", "2", "3", "4"),
+            np.array([0, 0, 1, 1], np.int32),
+            np.array([9, 9, 0, 1], np.int32),
+            date(2000, 1, 1),
+            date(2000, 1, 10),
+            locations,
+        )
+        scan = PermutationScan(max_share=1, max_window_days=2, replicates=2)
+        scan.detect(study, np.random.default_rng(0))
+        scan.replicate_maxima(study, np.random.default_rng(0))

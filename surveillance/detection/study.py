@@ -1,0 +1,82 @@
+"""Plain lists of cases -> the Study that detectors take."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from surveillance.detection.cluster import Locations, Metric, Study
+
+
+def make_locations(
+    codes: Sequence[str],
+    coordinates: npt.ArrayLike,
+    metric: Metric = "planar",
+    population: npt.ArrayLike | None = None,
+    inside: npt.ArrayLike | None = None,
+) -> Locations:
+    """Locations from n codes and (n, 2) coordinates: km, or degrees of longitude and latitude.
+
+    Raises ValueError for a code given twice, coordinates that are not finite, or arrays of another length.
+    """
+    n = len(codes)
+    if len(set(codes)) != n:
+        raise ValueError("codes: a code is given twice; give each location once")
+    places = np.array(coordinates, np.float64).reshape(-1, 2) if n else np.empty((0, 2))
+    people = None if population is None else np.array(population, np.float64)
+    scope = None if inside is None else np.array(inside, np.bool_)
+    for name, array in (("coordinates", places), ("population", people), ("inside", scope)):
+        if array is not None and len(array) != n:
+            raise ValueError(f"{name}: {len(array)} rows for {n} codes; give one for each")
+        if array is not None and not np.isfinite(array).all():
+            raise ValueError(f"{name}: not all are finite numbers; leave such locations out")
+    return Locations(tuple(codes), places, metric, people, scope)
+
+
+def make_study(
+    ids: Sequence[str],
+    codes: Sequence[str],
+    days: Sequence[date],
+    tokens: Sequence[Sequence[str]],
+    locations: Locations,
+    start: date,
+    as_of: date,
+    place: str = "residence",
+) -> Study:
+    """A study of the cases `ids`, each at the location `codes` on the day `days`.
+
+    tokens: for each case, or empty for none at all. Nothing is dropped: raises ValueError for an id given
+    twice, an unknown code, a day outside `start` to `as_of`, or lists of different length.
+    """
+    _refuse_mismatch(ids, codes, days, tokens)
+    if as_of < start:
+        raise ValueError(f"as_of: {as_of} is before the study starts ({start}); move one of them")
+    index = {code: position for position, code in enumerate(locations.codes)}
+    for code, day in zip(codes, days, strict=True):
+        if code not in index:
+            raise ValueError(
+                f"codes: {code!r} is not among the {len(index)} locations; leave the case out or add it"
+            )
+        if not start <= day <= as_of:
+            raise ValueError(f"days: {day} is outside the study, {start} to {as_of}; leave the case out")
+    return Study(
+        ids=tuple(ids),
+        location=np.array([index[code] for code in codes], np.int32),
+        day=np.array([(day - start).days for day in days], np.int32),
+        start=start,
+        as_of=as_of,
+        locations=locations,
+        tokens=tuple(tuple(one) for one in tokens) or ((),) * len(ids),
+        place=place,
+    )
+
+
+def _refuse_mismatch(
+    ids: Sequence[str], codes: Sequence[str], days: Sequence[date], tokens: Sequence[Sequence[str]]
+) -> None:
+    if len(set(ids)) != len(ids):
+        raise ValueError("ids: a case id is given twice; count each person or event once")
+    for name, given in (("codes", codes), ("days", days), ("tokens", tokens or ids)):
+        if len(given) != len(ids):
+            raise ValueError(f"{name}: {len(given)} given for {len(ids)} cases; give one for each")

@@ -1,0 +1,1 @@
+"""Kafka without Faust: the embedded broker, topics, reading exact offsets, publishing."""

@@ -1,0 +1,93 @@
+"""Publishing with kafka-python: every message is confirmed by all in-sync replicas or reported."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from kafka.errors import KafkaError
+
+from kafka import KafkaProducer
+from surveillance.kafka.admin import ANSWER_SECONDS, CLIENT_ID, RECONNECT_MOST_MS, as_unreachable
+
+Report = Callable[[str | None], None]
+"""Is told None for a delivered message, else why it was not. It may run on another thread."""
+
+
+class DeliveryFailed(RuntimeError):
+    """The broker did not confirm a message."""
+
+
+class Publisher:
+    """Sends messages in order; a retry within the client neither doubles nor reorders them.
+
+    Its own thread delivers; `publish` returns before the message is delivered, `flush` waits for all.
+    """
+
+    def __init__(self, brokers: str, delivery_seconds: float = 30.0) -> None:
+        """Raises BrokerUnreachable if no broker answers."""
+        with as_unreachable(brokers):
+            self._producer = KafkaProducer(
+                bootstrap_servers=brokers.split(","),
+                client_id=CLIENT_ID,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=5,
+                compression_type=None,
+                delivery_timeout_ms=int(delivery_seconds * 1000),
+                request_timeout_ms=int(delivery_seconds * 1000 / 2),
+                max_block_ms=int(delivery_seconds * 1000),
+                bootstrap_timeout_ms=int(ANSWER_SECONDS * 1000),
+                reconnect_backoff_max_ms=RECONNECT_MOST_MS,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+        self._delivery_seconds = delivery_seconds
+
+    def publish(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        report: Report,
+        timestamp_ms: int | None = None,
+    ) -> None:
+        """Hands one message over; `report` is called exactly once, also for one refused at once.
+
+        `timestamp_ms` counts on topics that keep the sender's time: replays and history.
+        """
+        try:
+            sent = self._producer.send(topic, key=key, value=value, timestamp_ms=timestamp_ms)
+        except (KafkaError, ValueError, TypeError) as error:
+            report(_reason(error))
+            return
+        sent.add_callback(lambda _: report(None))
+        sent.add_errback(lambda error: report(_reason(error)))
+
+    def publish_and_wait(
+        self, topic: str, key: bytes | None, value: bytes | None, timestamp_ms: int | None = None
+    ) -> int:
+        """Publishes one message and returns its offset; raises DeliveryFailed if it is not confirmed."""
+        try:
+            sent = self._producer.send(topic, key=key, value=value, timestamp_ms=timestamp_ms)
+            return int(sent.get(timeout=self._delivery_seconds).offset)
+        except KafkaError as error:
+            raise DeliveryFailed(f"topic {topic}: {_reason(error)}") from error
+
+    def flush(self) -> None:
+        """Waits until every message handed over is delivered or reported."""
+        self._producer.flush(timeout=2 * self._delivery_seconds)
+
+    def close(self) -> None:
+        self._producer.close(timeout=self._delivery_seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _reason(error: Any) -> str:
+    return f"{type(error).__name__}: {error}"

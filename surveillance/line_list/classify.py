@@ -1,0 +1,115 @@
+"""What a use case makes of a record at a place: a Case, or an Exclusion with its reason."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from surveillance.line_list.content import holds, values_at
+from surveillance.line_list.links import tokens_of
+from surveillance.line_list.record import Case, Exclusion, RecordKey, RecordVersion
+from surveillance.use_case.model import Condition, Place, UseCase
+
+ELSEWHERE_AREA = "elsewhere"
+
+
+class Reason(StrEnum):
+    """Every reason for which a record does not count: a bounded label."""
+
+    OTHER_KIND = "other_kind"  # the use case is about another kind of event
+    WITHDRAWN = "withdrawn"
+    MERGED = "merged"
+    NOT_A_CASE = "not_a_case"  # a condition of the case definition failed
+    NO_AREA = "no_area"
+    ELSEWHERE = "elsewhere"  # the area is outside every area that the service knows
+    NO_DAY = "no_day"
+
+
+# A record counts for nothing while one of these fields has this value, whatever the case definition says.
+_WITHDRAWN = (("action", "withdrawn"), ("status", "withdrawn"), ("action", "cancelled"))
+
+
+def classify(
+    version: RecordVersion, use_case: UseCase, place: Place, zone: ZoneInfo, survivor: RecordKey
+) -> Case | Exclusion:
+    """Apply a use case's definition to the current version of a record.
+
+    zone: the scope's; a time becomes a day there. survivor: the record that this one survives as
+    (`merges.survivors`); its own key where it was not merged. The answer depends on nothing else, so a
+    record is classified again when its version or its survivor changes.
+    """
+    content = version.content
+    area = _text_at(content, f"{place.field}.code")
+    day = day_at(content, use_case.case_day, zone)
+    reason, field = _exclusion(version, use_case, place, survivor, has_day=day is not None)
+    if reason is not None or area is None or day is None:
+        return Exclusion(
+            version.key, version.version, use_case.id, place.name, str(reason or Reason.NO_AREA), field
+        )
+    age = content.get("age")
+    return Case(
+        key=version.key,
+        version=version.version,
+        use_case=use_case.id,
+        place=place.name,
+        area=area,
+        day=day,
+        received_at=version.received_at,
+        person_keys=person_keys(content),
+        age=age if isinstance(age, int) and not isinstance(age, bool) else None,
+        sex=_text_at(content, "sex"),
+        tokens=tokens_of(version),
+    )
+
+
+def _exclusion(
+    version: RecordVersion, use_case: UseCase, place: Place, survivor: RecordKey, *, has_day: bool
+) -> tuple[Reason | None, str]:
+    """The first reason against counting the record, and the field it rests on (never its value)."""
+    content = version.content
+    if version.key.kind != use_case.records:
+        return Reason.OTHER_KIND, ""
+    if survivor != version.key:
+        return Reason.MERGED, "merged_into"
+    for field, value in _WITHDRAWN:
+        if content.get(field) == value:
+            return Reason.WITHDRAWN, field
+    failed = failed_condition(content, use_case.cases)
+    if failed is not None:
+        return Reason.NOT_A_CASE, failed
+    if ELSEWHERE_AREA in values_at(content, f"{place.field}.missing"):
+        return Reason.ELSEWHERE, place.field
+    if _text_at(content, f"{place.field}.code") is None:
+        return Reason.NO_AREA, place.field
+    return (None, "") if has_day else (Reason.NO_DAY, use_case.case_day)
+
+
+def failed_condition(content: Mapping[str, Any], conditions: Mapping[str, Condition]) -> str | None:
+    """The first field whose condition fails, or None where the content meets all of them."""
+    failed = (
+        field for field, condition in conditions.items() if not holds(condition, values_at(content, field))
+    )
+    return next(failed, None)
+
+
+def person_keys(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """A record's pseudonymous person keys as `scheme:key_id:value`, sorted; two equal ones are one person."""
+    keys = (*values_at(content, "person_keys"), *values_at(content, "person_key"))
+    return tuple(sorted({f"{key['scheme']}:{key['key_id']}:{key['value']}" for key in keys}))
+
+
+def day_at(content: Mapping[str, Any], path: str, zone: ZoneInfo) -> date | None:
+    """The first value at `path` as a day in `zone`. A plain date is a day already; None where neither."""
+    text = _text_at(content, path)
+    try:
+        if text is None or len(text) <= len("2000-01-01"):
+            return date.fromisoformat(text) if text else None
+        time = datetime.fromisoformat(text)
+        return time.astimezone(zone).date() if time.tzinfo else time.date()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _text_at(content: Mapping[str, Any], path: str) -> str | None:
+    return next((value for value in values_at(content, path) if isinstance(value, str)), None)

@@ -1,0 +1,72 @@
+"""Reading the values of a record by dotted paths, and the tests that a use case makes on them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from surveillance.use_case.model import Condition
+
+UNKNOWN = "unknown"
+
+
+def values_at(content: Mapping[str, Any], path: str) -> tuple[Any, ...]:
+    """Every value at a dotted path (`diagnoses.code`). Lists are flattened; absent and null are nothing."""
+    values: list[Any] = [content]
+    for name in path.split("."):
+        values = [
+            value[name]
+            for parent in values
+            for value in _flatten(parent)
+            if isinstance(value, Mapping) and name in value
+        ]
+    return tuple(leaf for value in values for leaf in _flatten(value) if leaf is not None)
+
+
+def _flatten(value: Any) -> Iterator[Any]:
+    if not isinstance(value, list | tuple):
+        yield value
+        return
+    for item in value:
+        yield from _flatten(item)
+
+
+def is_known(value: Any) -> bool:
+    """True unless the value is the word `unknown`, or an area that is missing for whatever reason."""
+    if isinstance(value, Mapping):
+        return "missing" not in value
+    return bool(value != UNKNOWN)
+
+
+def holds(condition: Condition, values: tuple[Any, ...]) -> bool:
+    """Whether a condition holds for any of a field's values. `known: false` asks that none is known."""
+    given = {name: wanted for name in _TESTS if (wanted := getattr(condition, name)) is not None}
+    if condition.known is not None and any(map(is_known, values)) != condition.known:
+        return False
+    # All tests must hold for one and the same value, should a condition ever carry more than one.
+    return not given or any(all(_TESTS[name](v, wanted) for name, wanted in given.items()) for v in values)
+
+
+def _is_one_of(value: Any, wanted: tuple[Any, ...]) -> bool:
+    # In Python True == 1: without the type, a condition on a flag would match a number.
+    return any(value == w and isinstance(value, bool) == isinstance(w, bool) for w in wanted)
+
+
+def _starts_with(value: Any, wanted: tuple[str, ...]) -> bool:
+    return isinstance(value, str) and value.startswith(wanted)
+
+
+def _lies_between(value: Any, wanted: tuple[str, str]) -> bool:
+    low, high = wanted
+    return isinstance(value, str) and value[: len(low)] >= low and value[: len(high)] <= high
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "one_of": _is_one_of,
+    "starts_with": _starts_with,
+    "between": _lies_between,
+    "at_least": lambda value, wanted: _is_number(value) and value >= wanted,
+    "at_most": lambda value, wanted: _is_number(value) and value <= wanted,
+}

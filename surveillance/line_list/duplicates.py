@@ -1,0 +1,145 @@
+"""One person, several records: proposals for people to decide, and counting each person once meanwhile.
+
+Records are never merged here. Counting once is undone by a rejection and made firm by a confirmation.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
+from typing import TypeVar
+
+from surveillance.line_list.record import Case, RecordKey
+from surveillance.use_case.model import Count
+
+Pair = tuple[RecordKey, RecordKey]
+Node = TypeVar("Node", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedCase:
+    """A case that is counted once, and every record behind it as record@version, sorted.
+
+    `case` is that of the representative record (the earliest day, then the smallest key) with the tokens
+    and person keys of all of them, and with their first known age and sex.
+    """
+
+    case: Case
+    records: tuple[str, ...]
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens of all its records."""
+        return self.case.tokens
+
+
+def pair(first: RecordKey, second: RecordKey) -> Pair:
+    """Two records in the one order in which a pair is stored."""
+    return (first, second) if first <= second else (second, first)
+
+
+def propose(cases: Iterable[Case], count: Count) -> set[Pair]:
+    """Pairs of records that share a person key, for a person to confirm or reject.
+
+    Only where the use case counts persons; with `episode_days`, only pairs within so many days.
+    """
+    if count.unit != "person":
+        return set()
+    return {
+        pair(first.key, second.key)
+        for sharing in _by_person_key(cases)
+        for first, second in combinations(sharing, 2)
+        if first.key != second.key and _in_one_episode(first, second, count)
+    }
+
+
+def count_once(
+    cases: Iterable[Case], rejected: Collection[Pair], confirmed: Collection[Pair], count: Count
+) -> tuple[CountedCase, ...]:
+    """The cases that are counted, each person (or event) once, in the order of day and key.
+
+    Persons are the connected records over shared person keys, without the pairs that a person rejected,
+    with the pairs that a person confirmed. Without `episode_days` a person counts once for ever; with n, a
+    record within n days (n included) of the one counted last is the same episode. Records of a confirmed
+    pair are one event in any case. `cases` holds one case per record.
+    """
+    ordered = sorted(cases, key=lambda case: (case.day, case.key))
+    at = {case.key: case for case in ordered}
+    same_event = [p for p in confirmed if p[0] in at and p[1] in at]
+    events = _components(at, same_event)
+    if count.unit == "event":
+        return tuple(_count_as_one([at[key] for key in event]) for event in events)
+    same_person = [*same_event, *_shared_keys(ordered, frozenset(rejected))]
+    event_of = {key: number for number, event in enumerate(events) for key in event}
+    counted: list[CountedCase] = []
+    for person in _components(at, same_person):
+        numbers = dict.fromkeys(event_of[key] for key in person)
+        of_person = [[at[key] for key in events[number]] for number in numbers]
+        counted.extend(_count_as_one(episode) for episode in _episodes(of_person, count))
+    return tuple(sorted(counted, key=lambda one: (one.case.day, one.case.key)))
+
+
+def _episodes(events: Sequence[list[Case]], count: Count) -> Iterator[list[Case]]:
+    """Join a person's events, in order of time, into the episodes that count once."""
+    current: list[Case] = []
+    for event in events:
+        if current and not _in_one_episode(current[0], event[0], count):
+            yield current
+            current = []
+        current = [*current, *event]
+    if current:
+        yield current
+
+
+def _in_one_episode(first: Case, second: Case, count: Count) -> bool:
+    return count.episode_days is None or abs((second.day - first.day).days) <= count.episode_days
+
+
+def _by_person_key(cases: Iterable[Case]) -> Iterable[list[Case]]:
+    sharing: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        for key in case.person_keys:
+            sharing[key].append(case)
+    return sharing.values()
+
+
+def _shared_keys(cases: Iterable[Case], rejected: frozenset[Pair]) -> Iterator[Pair]:
+    """Edges between records that share a person key, enough of them to connect what is connected."""
+    doubted = {key for p in rejected for key in p}
+    for sharing in _by_person_key(cases):
+        firm = [case.key for case in sharing if case.key not in doubted]
+        yield from pairwise(firm)  # nobody objects: a chain connects as much as all pairs do
+        for case in sharing:
+            if case.key in doubted:
+                edges = {pair(case.key, other.key) for other in sharing if other.key != case.key}
+                yield from edges - rejected
+
+
+def _components(nodes: Iterable[Node], edges: Iterable[tuple[Node, Node]]) -> list[list[Node]]:
+    """Connected components; nodes, and components by their first node, stay in the order given."""
+    parent = {node: node for node in nodes}
+
+    def root(node: Node) -> Node:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for first, second in edges:
+        parent[root(first)] = root(second)
+    groups: dict[Node, list[Node]] = {}
+    for node in parent:
+        groups.setdefault(root(node), []).append(node)
+    return list(groups.values())
+
+
+def _count_as_one(cases: Sequence[Case]) -> CountedCase:
+    ordered = sorted(cases, key=lambda case: (case.day, case.key))
+    joined = replace(
+        ordered[0],
+        tokens=tuple(sorted({token for case in ordered for token in case.tokens})),
+        person_keys=tuple(sorted({key for case in ordered for key in case.person_keys})),
+        age=next((case.age for case in ordered if case.age is not None), None),
+        sex=next((case.sex for case in ordered if case.sex not in (None, "unknown")), ordered[0].sex),
+    )
+    return CountedCase(joined, tuple(sorted(case.member for case in ordered)))

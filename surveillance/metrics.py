@@ -1,0 +1,46 @@
+"""Prometheus metrics. They count messages and work, never people, and every label is bounded by configuration."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_DAYS = (0.25, 0.5, 1, 2, 3, 5, 7, 10, 14, 21, 30, 42, 60, 90, 180, 365)
+
+MESSAGES = Counter("surveillance_messages", "Messages handled", ["topic", "outcome"])
+REFUSALS = Counter("surveillance_refusals", "Messages refused, by reason", ["topic", "code"])
+REPORT_DELAY = Histogram(
+    "surveillance_report_delay_days", "From occurrence to report", ["partner"], buckets=_DAYS
+)
+BATCH_SECONDS = Histogram("surveillance_batch_seconds", "One batch decoded and stored", buckets=_SECONDS)
+OUTAGES = Counter("surveillance_outages", "Work that waited for a database or broker", ["step"])
+
+LAG = Gauge("surveillance_lag_messages", "End offset less the ledger's mark", ["topic", "partition"])
+LEDGER_GAP = Gauge(
+    "surveillance_ledger_gap_messages", "Offsets below the end that are unhandled", ["topic", "partition"]
+)
+LOST = Gauge(
+    "surveillance_lost_offsets", "Offsets that expired before they were handled", ["topic", "partition"]
+)
+REPAIRED = Counter("surveillance_repaired_messages", "Messages that the ledger's repair handled", ["topic"])
+
+EVALUATIONS = Counter("surveillance_evaluations", "Evaluations finished", ["use_case", "outcome"])
+EVALUATION_SECONDS = Histogram(
+    "surveillance_evaluation_seconds", "One evaluation, claim to commit", ["use_case"], buckets=_SECONDS
+)
+EVALUATIONS_WAITING = Gauge("surveillance_evaluations_waiting", "Pending evaluations")
+ALERTS = Gauge("surveillance_alerts", "Alerts by state", ["use_case", "state"])
+ALERT_CHANGES = Counter("surveillance_alert_changes", "Changes of alerts", ["use_case", "change"])
+ALERT_LATENCY = Histogram(
+    "surveillance_alert_latency_seconds",
+    "From the receipt of the oldest waiting event to its evaluation stored",
+    ["use_case"],
+    buckets=_SECONDS,
+)
+
+OUTBOX_AGE = Gauge("surveillance_outbox_age_seconds", "Age of the oldest notice not yet sent")
+DELIVERIES = Counter("surveillance_deliveries", "Attempts to send a notice", ["channel", "outcome"])
+PARTNER_SILENCE = Gauge(
+    "surveillance_partner_silence_seconds", "Since a partner's last message", ["partner", "kind"]
+)
+PARTNER_SILENT = Gauge(
+    "surveillance_partner_silent", "1 where silence is longer than expected", ["partner", "kind"]
+)

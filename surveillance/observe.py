@@ -1,0 +1,104 @@
+"""Turns what happened into metrics; nothing else does."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from time import perf_counter
+from typing import Any
+
+from surveillance import metrics
+from surveillance.configuration import Configuration
+from surveillance.pipeline import Evaluated, Ingested
+from surveillance.store import alerts, outbox, partners, pending
+from surveillance.store.database import Store
+from surveillance.store.ledger import Position
+from surveillance.store.outbox import Due
+from surveillance.store.pending import Claim
+
+_DAY_SECONDS = 86_400
+
+
+@contextmanager
+def batch() -> Iterator[None]:
+    """Times one batch."""
+    with metrics.BATCH_SECONDS.time():
+        yield
+
+
+def ingested(done: Ingested) -> None:
+    """Counts every message of a batch once, by what became of it."""
+    for (message, version), outcome in zip(done.versions, done.revised.outcomes, strict=True):
+        metrics.MESSAGES.labels(message.topic, str(outcome)).inc()
+        delay = report_delay_days(version.content)
+        if delay is not None:
+            metrics.REPORT_DELAY.labels(version.key.partner).observe(delay)
+    for letter in done.letters:
+        metrics.MESSAGES.labels(letter.topic, "refused").inc()
+        metrics.REFUSALS.labels(letter.topic, str(letter.code)).inc()
+    if done.repaired:
+        for message in done.messages:
+            metrics.REPAIRED.labels(message.topic).inc()
+
+
+def report_delay_days(content: Mapping[str, Any]) -> float | None:
+    """Days from occurrence (or arrival) to report, where a record has both."""
+    began = content.get("occurred_from") or content.get("arrived_at")
+    reported = content.get("reported_at")
+    if not isinstance(began, str) or not isinstance(reported, str):
+        return None
+    delay = datetime.fromisoformat(reported) - datetime.fromisoformat(began)
+    return delay.total_seconds() / _DAY_SECONDS
+
+
+@contextmanager
+def evaluation(use_case: str) -> Iterator[Callable[[Evaluated, Claim, datetime], None]]:
+    """Times one evaluation and counts how it ended; what is yielded is told the answer."""
+    began = perf_counter()
+    outcome = "failed"
+
+    def answered(done: Evaluated, claim: Claim, now: datetime) -> None:
+        nonlocal outcome
+        outcome = "changed" if done.changes else "unchanged"
+        for change in done.changes:
+            metrics.ALERT_CHANGES.labels(use_case, str(change.change)).inc()
+        if claim.received_at is not None:
+            metrics.ALERT_LATENCY.labels(use_case).observe((now - claim.received_at).total_seconds())
+
+    try:
+        yield answered
+    finally:
+        metrics.EVALUATIONS.labels(use_case, outcome).inc()
+        metrics.EVALUATION_SECONDS.labels(use_case).observe(perf_counter() - began)
+
+
+def delivered(attempt: tuple[Due, str] | None) -> None:
+    """Counts one attempt to send a notice."""
+    if attempt is not None:
+        due, outcome = attempt
+        metrics.DELIVERIES.labels(due.channel, outcome).inc()
+
+
+def log_position(position: Position, end: int, gap: int) -> None:
+    """Sets lag, gap and loss of one partition."""
+    labels = (position.place.topic, str(position.place.partition))
+    metrics.LAG.labels(*labels).set(max(0, end - position.mark))
+    metrics.LEDGER_GAP.labels(*labels).set(gap)
+    metrics.LOST.labels(*labels).set(position.lost)
+
+
+def gauges(store: Store, configuration: Configuration, now: datetime) -> None:
+    """Sets what is read from the database: waiting work, alerts by state, silence of partners."""
+    with store.reading() as tx:
+        metrics.EVALUATIONS_WAITING.set(pending.waiting(tx))
+        metrics.OUTBOX_AGE.set(outbox.oldest_age(tx, now))
+        counted = alerts.count_by_state(tx)
+        heard = partners.heard_of(tx)
+    metrics.ALERTS.clear()
+    for (use_case, state), number in counted.items():
+        metrics.ALERTS.labels(use_case, state).set(number)
+    for seen in heard:
+        silence = now - seen.last_received_at
+        metrics.PARTNER_SILENCE.labels(seen.partner, seen.kind).set(silence.total_seconds())
+        partner = configuration.partners.get(seen.partner)
+        silent = partner is not None and silence > timedelta(hours=partner.silence_after_hours)
+        metrics.PARTNER_SILENT.labels(seen.partner, seen.kind).set(silent)

@@ -1,0 +1,128 @@
+"""From record versions to the line list, within one transaction: what every event can revise.
+
+A record's rows are a function of the set of its versions and of the merges that touch it, and are written
+anew whenever one of the two changes. That is why order and repetition do not matter.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from surveillance.configuration import Configuration
+from surveillance.line_list.classify import Reason, classify
+from surveillance.line_list.duplicates import propose
+from surveillance.line_list.merges import merge_target, survivors
+from surveillance.line_list.record import Case, Exclusion, RecordKey, RecordVersion
+from surveillance.line_list.versions import Outcome, history, revise
+from surveillance.store import line_list
+from surveillance.store.database import Transaction
+from surveillance.store.line_list import ListedRow
+
+Versions = Mapping[RecordKey, Sequence[RecordVersion]]
+
+
+@dataclass(frozen=True)
+class Revised:
+    """What a batch changed. `touched`: per record, the (use case, scope) whose cases may differ now."""
+
+    outcomes: tuple[Outcome, ...]
+    touched: Mapping[RecordKey, frozenset[tuple[str, str]]]
+
+    def touched_by(self, keys: Collection[RecordKey]) -> set[tuple[str, str]]:
+        """The (use case, scope) that a change of these records touched."""
+        return {pair for key in keys for pair in self.touched.get(key, ())}
+
+
+def revise_line_list(
+    tx: Transaction, incoming: Sequence[RecordVersion], configuration: Configuration, now: datetime
+) -> Revised:
+    """Adds versions to their records and rewrites every row that they change."""
+    keys = {version.key for version in incoming}
+    line_list.lock(tx, keys)
+    before = line_list.versions_of(tx, keys)
+    after, outcomes = _add(before, incoming)
+    changed = {key for key in keys if after[key] != tuple(before.get(key, ()))}
+    line_list.save_versions(tx, [v for key in changed for v in after[key] if v not in before.get(key, ())])
+    line_list.save_merges(tx, {key: merge_target(after[key][-1]) for key in changed})
+    affected, survivor = _merged_with(tx, changed, after)
+    was = line_list.current_entries(tx, affected)
+    rows = [row for versions in affected.values() for row in _rows(versions, survivor, configuration)]
+    line_list.replace_rows(tx, affected, rows)
+    _propose_duplicates(tx, configuration, rows, now)
+    return Revised(
+        outcomes, _touched(configuration, [*was, *(r.entry for r in rows if r.known_until is None)])
+    )
+
+
+def _add(
+    before: Versions, incoming: Iterable[RecordVersion]
+) -> tuple[dict[RecordKey, tuple[RecordVersion, ...]], tuple[Outcome, ...]]:
+    after = {key: tuple(versions) for key, versions in before.items()}
+    outcomes = []
+    for version in incoming:
+        revision = revise(after.get(version.key, ()), version)
+        after[version.key] = revision.versions
+        outcomes.append(revision.outcome)
+    return after, tuple(outcomes)
+
+
+def _merged_with(
+    tx: Transaction, changed: Collection[RecordKey], after: Versions
+) -> tuple[Versions, Mapping[RecordKey, RecordKey]]:
+    """The changed records and all that are merged with them, with the record that each survives as."""
+    edges = line_list.merge_edges(tx, changed)
+    others = {key for edge in edges.items() for key in edge} - set(changed)
+    affected = {key: after[key] for key in changed} | (line_list.versions_of(tx, others) if others else {})
+    return affected, survivors(edges, affected.keys())
+
+
+def _rows(
+    versions: Sequence[RecordVersion],
+    survivor: Mapping[RecordKey, RecordKey],
+    configuration: Configuration,
+) -> Iterator[ListedRow]:
+    """One row per use case, place and time for which a version was current.
+
+    A record that a use case never counted has no row: it is not a case, and needs no explanation.
+    """
+    key = versions[0].key
+    known = history(versions)
+    for use_case in configuration.use_cases_of(key.kind):
+        zone = configuration.zone_of(use_case)
+        for place in use_case.places:
+            entries = [(classify(k.version, use_case, place, zone, survivor.get(key, key)), k) for k in known]
+            if all(_is_no_case(entry) for entry, _ in entries):
+                continue
+            yield from (ListedRow(entry, k.known_from, k.known_until) for entry, k in entries)
+
+
+def _is_no_case(entry: Case | Exclusion) -> bool:
+    return isinstance(entry, Exclusion) and entry.reason == Reason.NOT_A_CASE
+
+
+def _propose_duplicates(
+    tx: Transaction, configuration: Configuration, rows: Iterable[ListedRow], now: datetime
+) -> None:
+    current = [r.entry for r in rows if r.known_until is None and isinstance(r.entry, Case)]
+    with_person = [case for case in current if case.person_keys]
+    sharing = line_list.records_sharing(tx, {k for case in with_person for k in case.person_keys})
+    by_place: dict[tuple[str, str], list[Case]] = {}
+    for case in sharing:
+        by_place.setdefault((case.use_case, case.place), []).append(case)
+    pairs = {
+        pair
+        for (use_case, _), cases in by_place.items()
+        for pair in propose(cases, configuration.use_cases[use_case].count)
+    }
+    line_list.propose_duplicates(tx, pairs, now)
+
+
+def _touched(
+    configuration: Configuration, entries: Iterable[Case | Exclusion]
+) -> dict[RecordKey, frozenset[tuple[str, str]]]:
+    touched: dict[RecordKey, set[tuple[str, str]]] = {}
+    for case in entries:
+        if isinstance(case, Case):
+            scopes = configuration.scopes_reading(configuration.use_cases[case.use_case], case.area)
+            touched.setdefault(case.key, set()).update((case.use_case, scope) for scope in scopes)
+    return {key: frozenset(pairs) for key, pairs in touched.items()}

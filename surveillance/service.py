@@ -1,0 +1,229 @@
+"""The one composition root: settings and configuration become a service with five verbs.
+
+`ingest`, `evaluate_next`, `deliver_due`, `repair` and `tick` are synchronous, safe to repeat and safe to
+call from several threads. They raise Outage where a database or broker cannot be reached.
+"""
+
+import os
+import secrets
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from surveillance import clockwork, observe, pipeline
+from surveillance.configuration import Configuration, load_configuration
+from surveillance.delivery.alerts_topic import CHANNEL, AlertsTopic
+from surveillance.events.message import Message
+from surveillance.kafka.admin import BrokerUnreachable, Offsets
+from surveillance.kafka.producer import DeliveryFailed
+from surveillance.kafka.reader import read_range
+from surveillance.metrics import OUTAGES
+from surveillance.offsets import TopicLogs, TopicMissing, Watch, count
+from surveillance.settings import Settings
+from surveillance.store import ledger, pending
+from surveillance.store.alerts import StaleAlert
+from surveillance.store.database import Store, transient
+
+log = structlog.get_logger()
+
+_RETRY_EVALUATION = timedelta(seconds=5)
+_UNSTORABLE_AFTER = 3
+
+
+class Outage(RuntimeError):
+    """A database or broker cannot be reached now: wait and try the same again."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Service:
+    """What a worker does, wired up. One per process."""
+
+    settings: Settings
+    configuration: Configuration
+    store: Store
+    logs: TopicLogs
+    alerts_topic: AlertsTopic
+    clock: Callable[[], datetime] = utc_now
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
+
+    def __post_init__(self) -> None:
+        self._watch = Watch(timedelta(seconds=self.settings.repair_after_seconds))
+        key = self.settings.dead_letter_key
+        self._dead_letter_key = (key.get_secret_value() if key else "").encode()
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The names of every topic that events arrive on."""
+        return self.logs.topics
+
+    def ingest(self, messages: Sequence[Message], repaired: bool = False) -> None:
+        """Stores a batch. A message that the database cannot hold becomes a dead letter of its own."""
+        try:
+            with _outage("ingest"):
+                self._ingest(messages, repaired)
+        except Outage:
+            raise
+        except Exception as defect:
+            log.error("batch refused by the database", messages=len(messages), error=type(defect).__name__)
+            self._ingest_one_by_one(messages, repaired)
+
+    def _ingest(self, messages: Sequence[Message], repaired: bool, unstorable: bool = False) -> None:
+        with observe.batch():
+            done = pipeline.ingest(
+                messages,
+                self.configuration,
+                self.store,
+                pipeline.Intake(
+                    place=self.logs.place,
+                    dead_letter_key=self._dead_letter_key,
+                    now=self.clock(),
+                    prefix=self.settings.topic_prefix,
+                    repaired=repaired,
+                    unstorable=unstorable,
+                    evaluates=not self.settings.replay,
+                ),
+            )
+        observe.ingested(done)
+
+    def _ingest_one_by_one(self, messages: Sequence[Message], repaired: bool) -> None:
+        for message in messages:
+            for attempt in range(1, _UNSTORABLE_AFTER + 1):
+                try:
+                    with _outage("ingest"):
+                        self._ingest([message], repaired, unstorable=attempt == _UNSTORABLE_AFTER)
+                    break
+                except Outage:
+                    raise
+                except Exception as defect:
+                    place = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+                    log.error("message refused by the database", **place, error=type(defect).__name__)
+
+    def evaluate_next(self) -> bool:
+        """Answers the pending evaluation that waits longest; False where none waits."""
+        with _outage("evaluate"):
+            lease = timedelta(seconds=self.settings.evaluation_lease_seconds)
+            with self.store.transaction() as tx:
+                claim = pending.claim(tx, self.name, self.clock(), lease)
+            if claim is None:
+                return False
+            self._evaluate(claim)
+        return True
+
+    def _evaluate(self, claim: pending.Claim) -> None:
+        try:
+            with observe.evaluation(claim.use_case) as seen:
+                done = pipeline.evaluate(claim, self.configuration, self.store, self.clock())
+                seen(done, claim, self.clock())
+        except (pending.ClaimLost, StaleAlert) as overtaken:
+            self._give_back(claim, type(overtaken).__name__, self.clock())
+        except Exception as error:
+            if transient(error):
+                raise
+            log.exception("evaluation failed", use_case=claim.use_case, scope=claim.scope)
+            self._give_back(claim, type(error).__name__, self.clock() + _RETRY_EVALUATION * claim.attempt)
+
+    def _give_back(self, claim: pending.Claim, why: str, retry_at: datetime) -> None:
+        try:
+            with self.store.transaction() as tx:
+                pending.release(tx, claim, why, retry_at)
+        except pending.ClaimLost:
+            return  # another worker has it
+
+    def deliver_due(self) -> bool:
+        """Sends the notice that is due next; False where none is."""
+        if self.settings.replay:
+            return False
+        with _outage("deliver"):
+            delivered = pipeline.deliver(self.store, {CHANNEL: self.alerts_topic.send}, self.clock())
+        observe.delivered(delivered)
+        return delivered is not None
+
+    def repair(self) -> bool:
+        """Fetches and handles what should have been handled and was not; False where nothing was."""
+        with _outage("repair"):
+            ends = self.logs.ends()
+            now = self.clock()
+            for place, offsets in ends.items():
+                self._settle_log(place, offsets, now)
+            with self.store.reading() as tx:
+                positions = ledger.positions(tx, self.logs.refresh().cluster_id, ends)
+            repaired = 0
+            for place, position in positions.items():
+                owed = self._watch.owed(position, ends[place].end, now)
+                repaired += sum(self._repair(place, gap) for gap in owed)
+                observe.log_position(position, ends[place].end, count(ledger.gaps(position, ends[place].end)))
+        return repaired > 0
+
+    def _settle_log(self, place: ledger.LogPlace, offsets: Offsets, now: datetime) -> None:
+        """A log that is new, or begins anew, is in the ledger before anything is owed of it."""
+        with self.store.transaction() as tx:
+            ledger.start_at(tx, place, 0, now)
+            ledger.begin_epoch(tx, place, offsets.end, now)
+
+    def _repair(self, place: ledger.LogPlace, gap: range) -> int:
+        fetched = read_range(self.settings.brokers, place.topic, place.partition, gap.start, gap.stop)
+        if fetched.messages:
+            self.ingest(fetched.messages, repaired=True)
+        with self.store.transaction() as tx:
+            ledger.mark_absent(tx, place, fetched.absent, self.clock())
+            ledger.mark_lost(tx, place, fetched.lost, self.clock())
+        log.warning(
+            "ledger repaired",
+            topic=place.topic,
+            partition=place.partition,
+            messages=len(fetched.messages),
+            absent=count(fetched.absent),
+            lost=count(fetched.lost),
+        )
+        return len(fetched.messages)
+
+    def tick(self) -> bool:
+        """Does what time alone brings about, and sets the gauges; False where nothing was due."""
+        with _outage("tick"):
+            due = 0
+            if not self.settings.replay:
+                due = clockwork.tick(self.store, self.configuration, self.clock())
+            observe.gauges(self.store, self.configuration, self.clock())
+        return due > 0
+
+    def close(self) -> None:
+        """Ends every connection."""
+        self.alerts_topic.close()
+        self.store.close()
+
+
+def build_service(settings: Settings, configuration: Configuration | None = None) -> Service:
+    """Wires the service from its settings. Raises ConfigError with every fault of the configuration."""
+    chosen = configuration or load_configuration(settings.config_dir)
+    return Service(
+        settings=settings,
+        configuration=chosen,
+        store=Store.open(settings.database_url.get_secret_value()),
+        logs=TopicLogs(settings.brokers, chosen.topics(settings.topic_prefix)),
+        alerts_topic=AlertsTopic(settings.brokers, settings.topic_prefix),
+    )
+
+
+@contextmanager
+def _outage(step: str) -> Iterator[None]:
+    """Says Outage for everything that waiting can cure."""
+    try:
+        yield
+    except Outage:
+        raise
+    except (BrokerUnreachable, DeliveryFailed, TopicMissing) as error:
+        OUTAGES.labels(step).inc()
+        raise Outage(str(error)) from error
+    except Exception as error:
+        if not transient(error):
+            raise
+        OUTAGES.labels(step).inc()
+        raise Outage(type(error).__name__) from error

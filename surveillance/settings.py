@@ -1,0 +1,73 @@
+"""Where things are and how they run: config/surveillance.yaml, overridden by SURVEILLANCE_* in the environment.
+
+What is counted, and who hears of it, is not here but in use cases, partners and scopes.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; the defaults run the service on one machine, on loopback."""
+
+    model_config = SettingsConfigDict(env_prefix="SURVEILLANCE_", extra="ignore", frozen=True)
+
+    config_dir: Path = Field(
+        default=Path("config"), description="use_cases/, partners/ and surveillance.yaml"
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite:///var/surveillance.db"),
+        description="sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+    )
+    brokers: str = Field(default="127.0.0.1:9092", description="Kafka bootstrap servers, comma separated")
+    topic_prefix: str = Field(default="", description="before every topic name; replay sets its own")
+    consumer_group: str = Field(default="surveillance", description="Kafka consumer group that workers share")
+    partitions: int = Field(default=4, ge=1, description="partitions of a partner's topic when it is created")
+    replication_factor: int = Field(default=1, ge=1, description="copies of each partition on the brokers")
+    dead_letter_key: SecretStr | None = Field(
+        default=None, description="key of the HMAC that a dead letter keeps instead of the payload"
+    )
+    batch_messages: int = Field(default=1000, ge=1, description="most messages in one transaction")
+    batch_wait_seconds: float = Field(default=0.1, gt=0, description="longest wait for a batch to fill")
+    fetch_wait_ms: int = Field(default=100, ge=1, description="longest wait of one fetch at the broker")
+    repair_after_seconds: float = Field(
+        default=5.0, ge=0, description="an offset unhandled for this long is fetched again"
+    )
+    evaluation_lease_seconds: float = Field(
+        default=120.0, gt=0, description="a claim on an evaluation lapses after this"
+    )
+    replay: bool = Field(
+        default=False,
+        description="evaluate only what is asked for, as known then; deliver nothing; stop the clock",
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="where Prometheus metrics listen")
+    metrics_port: int = Field(default=9464, ge=0, le=65535, description="0 for none")
+    web_host: str = Field(default="127.0.0.1", description="where the leads' pages listen")
+    web_port: int = Field(default=8080, ge=1, le=65535)
+    web_url: str = Field(
+        default="http://127.0.0.1:8080", description="the address that links in notices begin with"
+    )
+    log_format: str = Field(default="console", pattern="^(console|json)$", description="console or json")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        directory = Path(
+            str(init_settings().get("config_dir") or env_settings().get("config_dir") or "config")
+        )
+        file = YamlConfigSettingsSource(settings_cls, yaml_file=directory / "surveillance.yaml")
+        return init_settings, env_settings, file

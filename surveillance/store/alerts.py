@@ -1,0 +1,169 @@
+"""Alerts in their current revision, and every revision they ever had."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, func, select
+
+from surveillance.alerting.alert import Alert, AlertChange, Change, State
+from surveillance.store.codec import alert_from_json, to_json
+from surveillance.store.database import Transaction
+from surveillance.store.statements import chunks, insert_into, insert_missing
+from surveillance.store.tables import alert_history, alerts
+
+
+class StaleAlert(RuntimeError):
+    """The alert changed since it was read: read it again and decide anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """A row of an alert's history. `evaluation_id` is None where a person made the change."""
+
+    change: AlertChange
+    evaluation_id: int | None
+
+
+def save(tx: Transaction, changes: Sequence[AlertChange], evaluation_id: int | None = None) -> None:
+    """Adds revisions: each must be the next of its alert, 1 for a new one. Raises StaleAlert.
+
+    Nobody overwrites a revision: of two writers who read the same one, the second is refused.
+    """
+    if not changes:
+        return
+    current = _lock(tx, {change.alert.id for change in changes})
+    for change in changes:
+        if change.alert.revision != current.get(change.alert.id, 0) + 1:
+            raise StaleAlert(f"alert {change.alert.id} is at another revision now")
+        current[change.alert.id] = change.alert.revision
+    latest = {change.alert.id: change.alert for change in changes}
+    _write_current(tx, latest.values())
+    added = insert_missing(tx, alert_history, [_history_row(change, evaluation_id) for change in changes])
+    if added != len(changes):
+        raise StaleAlert("another writer opened the same alert just now")
+
+
+def of_scope(tx: Transaction, use_case: str, scope: str) -> list[Alert]:
+    """Every alert of a use case and scope, finished and merged ones too, the oldest first."""
+    return listed(tx, use_case=use_case, scope=scope)
+
+
+def listed(
+    tx: Transaction,
+    *,
+    use_case: str | None = None,
+    scope: str | None = None,
+    states: Collection[State] | None = None,
+    scopes: Collection[str] | None = None,
+    newest_first: bool = False,
+    limit: int | None = None,
+) -> list[Alert]:
+    """Alerts that meet every filter given, by the time they opened."""
+    query = select(alerts.c.alert)
+    if use_case is not None:
+        query = query.where(alerts.c.use_case == use_case)
+    if scope is not None:
+        query = query.where(alerts.c.scope == scope)
+    if scopes is not None:
+        query = query.where(alerts.c.scope.in_(sorted(scopes)))
+    if states is not None:
+        query = query.where(alerts.c.state.in_(sorted(states)))
+    order = (alerts.c.opened_at, alerts.c.id)
+    query = query.order_by(*(column.desc() for column in order) if newest_first else order).limit(limit)
+    return [alert_from_json(stored) for stored in tx.execute(query).scalars()]
+
+
+def show(tx: Transaction, alert_id: str) -> Alert | None:
+    """One alert in its current revision, or None."""
+    stored = tx.execute(select(alerts.c.alert).where(alerts.c.id == alert_id)).scalar_one_or_none()
+    return None if stored is None else alert_from_json(stored)
+
+
+def history(tx: Transaction, alert_id: str) -> list[StoredChange]:
+    """Every change of an alert, the first one first."""
+    rows = tx.execute(
+        select(alert_history).where(alert_history.c.alert_id == alert_id).order_by(alert_history.c.revision)
+    )
+    return [StoredChange(_change(r), r.evaluation_id) for r in rows]
+
+
+def last_changes(tx: Transaction) -> dict[str, AlertChange]:
+    """By alert, the row of its history that made its current revision."""
+    current = and_(alert_history.c.alert_id == alerts.c.id, alert_history.c.revision == alerts.c.revision)
+    rows = tx.execute(select(alert_history).join(alerts, current))
+    return {r.alert_id: _change(r) for r in rows}
+
+
+def changed_since(tx: Transaction, at: datetime) -> list[Alert]:
+    """The alerts whose current revision was made after `at`, the latest change first."""
+    query = select(alerts.c.alert).where(alerts.c.changed_at > at).order_by(alerts.c.changed_at.desc())
+    return [alert_from_json(stored) for stored in tx.execute(query).scalars()]
+
+
+def count_by_state(tx: Transaction) -> dict[tuple[str, State], int]:
+    """How many alerts there are, by use case and state."""
+    by = (alerts.c.use_case, alerts.c.state)
+    rows = tx.execute(select(*by, func.count()).group_by(*by))
+    return {(use_case, State(state)): count for use_case, state, count in rows}
+
+
+def _change(row: Row[Any]) -> AlertChange:
+    return AlertChange(Change(row.change), alert_from_json(row.alert), row.at, row.by, row.reason, row.told)
+
+
+def _lock(tx: Transaction, ids: Collection[str]) -> dict[str, int]:
+    """The current revision of those alerts that exist, kept from other writers until the end."""
+    found: dict[str, int] = {}
+    for some in chunks(sorted(ids)):
+        rows = tx.execute(
+            select(alerts.c.id, alerts.c.revision)
+            .where(alerts.c.id.in_(some))
+            .order_by(alerts.c.id)
+            .with_for_update()
+        )
+        found |= {row.id: row.revision for row in rows}
+    return found
+
+
+def _write_current(tx: Transaction, latest: Iterable[Alert]) -> None:
+    statement = insert_into(tx, alerts)
+    changed = {column.name: statement.excluded[column.name] for column in alerts.c if column.name != "id"}
+    # Two writers may open the same new alert at once: the later one meets the other's revision here.
+    next_only = alerts.c.revision < statement.excluded.revision
+    tx.execute(
+        statement.on_conflict_do_update(index_elements=["id"], set_=changed, where=next_only),
+        [_current_row(alert) for alert in latest],
+    )
+
+
+def _current_row(alert: Alert) -> dict[str, Any]:
+    return {
+        "id": alert.id,
+        "revision": alert.revision,
+        "use_case": alert.use_case,
+        "scope": alert.scope,
+        "state": alert.state.value,
+        "severity": alert.severity,
+        "alive": alert.alive,
+        "start_day": alert.start,
+        "end_day": alert.end,
+        "opened_at": alert.opened_at,
+        "changed_at": alert.changed_at,
+        "alert": to_json(alert),
+    }
+
+
+def _history_row(change: AlertChange, evaluation_id: int | None) -> dict[str, Any]:
+    return {
+        "alert_id": change.alert.id,
+        "revision": change.alert.revision,
+        "change": change.change.value,
+        "at": change.at,
+        "by": change.by,
+        "reason": change.reason,
+        "told": change.told,
+        "evaluation_id": evaluation_id,
+        "alert": to_json(change.alert),
+    }

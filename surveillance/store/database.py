@@ -1,0 +1,190 @@
+"""One database, SQLite or PostgreSQL: how it is opened, what one transaction is, and what an outage is."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+from sqlalchemy import exc as sa_exc
+from sqlalchemy.engine import URL, make_url
+
+from surveillance.store import schema
+from surveillance.store.json_text import dump_json
+
+Transaction = Connection
+
+_BUSY_SECONDS = 30
+_READ_ONLY = "surveillance_read_only"
+# SQLSTATE classes that tell of the statement's own values, whatever the state of the server.
+_DEFECT_CLASSES = ("22", "23", "54")
+_SQLITE_DEFECTS = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG)
+_POSTGRESQL = {
+    "connect_timeout": 5,
+    "application_name": "surveillance",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # ms; a server that vanished is noticed in seconds, not in minutes
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """The database of one process; safe to share between threads.
+
+    Every step of the pipeline is one `transaction()`: all of it is stored, or none.
+    """
+
+    engine: Engine
+    # SQLite has one writer. Threads of this process wait for it here, in turn; its own wait polls.
+    _writer: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @classmethod
+    def open(cls, url: str) -> "Store":
+        """`sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`; connects only when used."""
+        address = make_url(url)
+        openers = {"sqlite": _sqlite_engine, "postgresql+psycopg": _postgresql_engine}
+        if address.drivername not in openers:
+            raise ValueError(
+                f"database_url begins with {address.drivername}; use one of: {', '.join(sorted(openers))}"
+            )
+        return cls(openers[address.drivername](address))
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One write transaction: committed at the end of the block, rolled back by an exception."""
+        with self._only_writer(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """One consistent view of the database; writing in it is an error."""
+        options: dict[str, Any] = {_READ_ONLY: True}
+        if self.dialect == "postgresql":
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with (
+            self.engine.connect() as plain,
+            plain.execution_options(**options) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def upgrade(self) -> None:
+        """Brings the schema to what this code needs; two processes may start it at once."""
+        with self.transaction() as tx:
+            schema.upgrade(tx)
+
+    def check_schema(self) -> None:
+        """Raises SchemaFault unless the schema is exactly the one that this code needs."""
+        with self.reading() as tx:
+            schema.check(tx)
+
+    def close(self) -> None:
+        """Closes the connections that nobody uses."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _only_writer(self) -> Iterator[None]:
+        if self.dialect != "sqlite":
+            yield
+            return
+        if not self._writer.acquire(timeout=_BUSY_SECONDS):
+            raise sa_exc.TimeoutError(f"another thread has been writing for {_BUSY_SECONDS} s")
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+
+def transient(error: BaseException) -> bool:
+    """Whether an error is an outage, to be waited out and tried again, not a defect of one record.
+
+    Any error of the database that does not name the statement's own values is an outage: a missing
+    table or a full disk must stop the work, never turn records into dead letters.
+    """
+    if isinstance(error, sa_exc.TimeoutError | ConnectionError):
+        return True
+    if not isinstance(error, sa_exc.DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    if isinstance(error, sa_exc.DataError | sa_exc.IntegrityError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        primary = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        return isinstance(error.orig, sqlite3.DatabaseError) and primary not in _SQLITE_DEFECTS
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return not state.startswith(_DEFECT_CLASSES)
+
+
+def _postgresql_engine(address: URL) -> Engine:
+    given = dict(address.query)
+    defaults = {key: value for key, value in _POSTGRESQL.items() if key not in given}
+    return sa.create_engine(
+        address,
+        pool_pre_ping=True,
+        pool_size=8,
+        max_overflow=8,
+        pool_timeout=_BUSY_SECONDS,
+        connect_args=defaults,
+        json_serializer=dump_json,
+    )
+
+
+def _sqlite_engine(address: URL) -> Engine:
+    if address.database in (None, "", ":memory:"):
+        raise ValueError("database_url names no file; use sqlite:///FILE")
+    _create_private(Path(str(address.database)))
+    engine = sa.create_engine(
+        address,
+        connect_args={"timeout": _BUSY_SECONDS},
+        json_serializer=dump_json,
+        pool_size=8,
+        max_overflow=8,
+    )
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _create_private(path: Path) -> None:
+    """The file holds records of persons: only its owner may read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Our own BEGIN instead of the driver's; a log ahead of the file, so that readers never wait.
+
+    synchronous=FULL: what a person decided, and what a receiver was told, must outlast a power cut, and
+    no topic could give them back. It costs one sync of the file for each commit.
+    """
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={_BUSY_SECONDS * 1000}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-65536",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes its place at once: a reader that turns into a writer could only fail."""
+    reads = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql(f"PRAGMA query_only={int(reads)}")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

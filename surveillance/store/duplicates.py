@@ -1,0 +1,47 @@
+"""Pairs of records that may be one person's same event: proposed by the service, decided by people."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from surveillance.line_list.duplicates import Pair, pair
+from surveillance.line_list.record import RecordKey
+from surveillance.store.database import Transaction
+from surveillance.store.statements import insert_into, insert_missing
+from surveillance.store.tables import duplicates
+
+State = Literal["proposed", "confirmed", "rejected"]
+
+
+def propose_duplicates(tx: Transaction, pairs: Iterable[Pair], at: datetime) -> None:
+    """Proposes pairs. Idempotent by pair: what was proposed or decided before stays as it is."""
+    ordered = sorted({pair(*both) for both in pairs})
+    insert_missing(
+        tx, duplicates, [{**_key(both), "state": "proposed", "proposed_at": at} for both in ordered]
+    )
+
+
+def decide_duplicate(tx: Transaction, both: Pair, state: State, by: str, at: datetime) -> None:
+    """Stores what a person decided; also for a pair that the service never proposed. The last one holds."""
+    statement = insert_into(tx, duplicates).values(
+        **_key(pair(*both)), state=state, proposed_at=at, decided_by=by, decided_at=at
+    )
+    decided = {name: statement.excluded[name] for name in ("state", "decided_by", "decided_at")}
+    tx.execute(statement.on_conflict_do_update(index_elements=["record_a", "record_b"], set_=decided))
+
+
+def duplicates_in(tx: Transaction, state: State) -> list[Pair]:
+    """The pairs in this state, sorted."""
+    rows = tx.execute(select(duplicates.c.record_a, duplicates.c.record_b).where(duplicates.c.state == state))
+    return sorted((RecordKey.parse(a), RecordKey.parse(b)) for a, b in rows)
+
+
+def duplicate_decisions(tx: Transaction) -> tuple[set[Pair], set[Pair]]:
+    """The confirmed and the rejected pairs."""
+    return set(duplicates_in(tx, "confirmed")), set(duplicates_in(tx, "rejected"))
+
+
+def _key(both: Pair) -> dict[str, Any]:
+    return {"record_a": str(both[0]), "record_b": str(both[1])}

@@ -1,0 +1,214 @@
+"""The line list: what use cases made of records, and when that was known."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, func, or_, select
+
+from surveillance.line_list.record import Case, Exclusion, RecordKey
+from surveillance.store.database import Transaction
+from surveillance.store.duplicates import (
+    decide_duplicate,
+    duplicate_decisions,
+    duplicates_in,
+    propose_duplicates,
+)
+from surveillance.store.records import (
+    count_records,
+    lock,
+    merge_edges,
+    numbers_of,
+    save_merges,
+    save_versions,
+    versions_of,
+)
+from surveillance.store.statements import chunks, insert_missing
+from surveillance.store.tables import line_list, person_records, persons, records
+
+__all__ = [
+    "EntryCount",
+    "ListedRow",
+    "cases_known",
+    "count_entries",
+    "count_records",
+    "current_entries",
+    "decide_duplicate",
+    "duplicate_decisions",
+    "duplicates_in",
+    "lock",
+    "merge_edges",
+    "propose_duplicates",
+    "records_sharing",
+    "replace_rows",
+    "save_merges",
+    "save_versions",
+    "versions_of",
+]
+
+_ENTRY = (
+    records.c.partner,
+    records.c.kind,
+    records.c.record_id,
+    line_list.c.version,
+    line_list.c.use_case,
+    line_list.c.place,
+    line_list.c.area,
+    line_list.c.day,
+    line_list.c.received_at,
+    line_list.c.person_keys,
+    line_list.c.age,
+    line_list.c.sex,
+    line_list.c.tokens,
+)
+_JOINED = line_list.join(records, line_list.c.record == records.c.record)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRow:
+    """What was known of a record, from when until when (None: still)."""
+
+    entry: Case | Exclusion
+    known_from: datetime
+    known_until: datetime | None
+
+
+class EntryCount(NamedTuple):
+    """How many records a use case counts at a place (`reason` None) or does not, by reason, as of now."""
+
+    use_case: str
+    place: str
+    reason: str | None
+    records: int
+
+
+def replace_rows(tx: Transaction, keys: Collection[RecordKey], rows: Iterable[ListedRow]) -> None:
+    """Writes all that is known of these records anew. Idempotent by record: what was listed before is gone.
+
+    Locks the persons of current cases: two records of one person never pass each other unseen.
+    """
+    rows = tuple(rows)
+    numbers = numbers_of(tx, keys)
+    for some in chunks(sorted(numbers.values())):
+        tx.execute(delete(line_list).where(line_list.c.record.in_(some)))
+        tx.execute(delete(person_records).where(person_records.c.record.in_(some)))
+    if not rows:
+        return
+    tx.execute(line_list.insert(), [_columns(row, numbers[row.entry.key]) for row in rows])
+    borne = {
+        (person_key, numbers[row.entry.key])
+        for row in rows
+        if row.known_until is None and isinstance(row.entry, Case)
+        for person_key in row.entry.person_keys
+    }
+    _lock_persons(tx, {person_key for person_key, _ in borne})
+    insert_missing(tx, person_records, [{"person_key": p, "record": r} for p, r in sorted(borne)])
+
+
+def cases_known(
+    tx: Transaction, use_case: str, place: str, first_day: date, last_day: date, known_at: datetime
+) -> list[Case]:
+    """The cases of these days (both included) as they were known at `known_at`, sorted by key."""
+    rows = tx.execute(
+        select(*_ENTRY)
+        .select_from(_JOINED)
+        .where(
+            line_list.c.use_case == use_case,
+            line_list.c.place == place,
+            line_list.c.day.between(first_day, last_day),
+            line_list.c.known_from <= known_at,
+            or_(line_list.c.known_until.is_(None), line_list.c.known_until > known_at),
+        )
+    )
+    return sorted((_case(row) for row in rows), key=lambda case: case.key)
+
+
+def current_entries(tx: Transaction, keys: Collection[RecordKey]) -> list[Case | Exclusion]:
+    """What is known now of these records, one entry per use case and place, sorted by key."""
+    numbers = numbers_of(tx, keys)
+    found: list[Case | Exclusion] = []
+    for some in chunks(sorted(numbers.values())):
+        rows = tx.execute(
+            select(*_ENTRY, line_list.c.reason)
+            .select_from(_JOINED)
+            .where(line_list.c.record.in_(some), line_list.c.known_until.is_(None))
+        )
+        found.extend(_entry(row) for row in rows)
+    return sorted(found, key=lambda entry: (entry.key, entry.use_case, entry.place))
+
+
+def records_sharing(tx: Transaction, person_keys: Collection[str]) -> list[Case]:
+    """The current cases of every record that bears one of these person keys, sorted by key."""
+    numbers: set[int] = set()
+    for some in chunks(sorted(person_keys)):
+        bearing = select(person_records.c.record).where(person_records.c.person_key.in_(some))
+        numbers.update(tx.execute(bearing).scalars())
+    found: list[Case] = []
+    for of_records in chunks(sorted(numbers)):
+        rows = tx.execute(
+            select(*_ENTRY)
+            .select_from(_JOINED)
+            .where(
+                line_list.c.record.in_(of_records),
+                line_list.c.known_until.is_(None),
+                line_list.c.reason.is_(None),
+            )
+        )
+        found.extend(_case(row) for row in rows)
+    return sorted(found, key=lambda case: (case.key, case.use_case, case.place))
+
+
+def count_entries(tx: Transaction, use_case: str | None = None) -> list[EntryCount]:
+    """Current entries by use case, place and reason."""
+    by = (line_list.c.use_case, line_list.c.place, line_list.c.reason)
+    counted = select(*by, func.count()).where(line_list.c.known_until.is_(None)).group_by(*by)
+    if use_case is not None:
+        counted = counted.where(line_list.c.use_case == use_case)
+    found = (EntryCount(*row) for row in tx.execute(counted))
+    return sorted(found, key=lambda count: (count.use_case, count.place, count.reason or ""))
+
+
+def _lock_persons(tx: Transaction, person_keys: Collection[str]) -> None:
+    insert_missing(tx, persons, [{"person_key": key} for key in sorted(person_keys)])
+    for some in chunks(sorted(person_keys)):
+        tx.execute(
+            select(persons.c.person_key)
+            .where(persons.c.person_key.in_(some))
+            .order_by(persons.c.person_key)
+            .with_for_update()
+        ).all()
+
+
+def _columns(row: ListedRow, record: int) -> dict[str, Any]:
+    entry = row.entry
+    case = entry if isinstance(entry, Case) else None
+    return {
+        "record": record,
+        "use_case": entry.use_case,
+        "place": entry.place,
+        "version": entry.version,
+        "known_from": row.known_from,
+        "known_until": row.known_until,
+        "reason": entry.reason if isinstance(entry, Exclusion) else None,
+        "area": case and case.area,
+        "day": case and case.day,
+        "received_at": case and case.received_at,
+        "person_keys": case.person_keys if case else (),
+        "age": case and case.age,
+        "sex": case and case.sex,
+        "tokens": case.tokens if case else (),
+    }
+
+
+def _case(row: Sequence[Any]) -> Case:
+    partner, kind, record_id, *values = row
+    return Case(RecordKey(partner, kind, record_id), *values)
+
+
+def _entry(row: Sequence[Any]) -> Case | Exclusion:
+    *case, reason = row
+    if reason is None:
+        return _case(case)
+    partner, kind, record_id, version, use_case, place = case[:6]
+    return Exclusion(RecordKey(partner, kind, record_id), version, use_case, place, reason)

@@ -1,0 +1,143 @@
+"""Records, their versions and merges. Writers of one record take turns: they lock its row first."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from surveillance.line_list.record import RecordKey, RecordVersion
+from surveillance.store.database import Transaction
+from surveillance.store.statements import by_source, chunks, insert_into, insert_missing
+from surveillance.store.tables import merges, record_versions, records
+
+
+def lock(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, int]:
+    """Gives each record its number, new ones included, and keeps other writers off until the end.
+
+    Idempotent by record key. Rows are inserted and locked in one order everywhere, so that two writers
+    wait for each other and do not block each other for good.
+    """
+    insert_missing(tx, records, [key._asdict() for key in sorted(set(keys))])
+    found: dict[RecordKey, int] = {}
+    for condition in _in(records.c, keys):
+        rows = tx.execute(
+            select(records.c.partner, records.c.kind, records.c.record_id, records.c.record)
+            .where(condition)
+            .order_by(records.c.record)
+            .with_for_update()
+        )
+        found |= {RecordKey(p, k, i): record for p, k, i, record in rows}
+    return found
+
+
+def numbers_of(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, int]:
+    """The numbers of those records that the store has."""
+    columns = (records.c.partner, records.c.kind, records.c.record_id, records.c.record)
+    return {
+        RecordKey(p, k, i): record
+        for condition in _in(records.c, keys)
+        for p, k, i, record in tx.execute(select(*columns).where(condition))
+    }
+
+
+def versions_of(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, tuple[RecordVersion, ...]]:
+    """The stored versions of each record, in the order in which they win; without one it is left out."""
+    found: defaultdict[RecordKey, list[RecordVersion]] = defaultdict(list)
+    columns = (records.c.partner, records.c.kind, records.c.record_id, *record_versions.c)
+    for condition in _in(records.c, keys):
+        for p, k, i, _, version, content_hash, received_at, content in tx.execute(
+            select(*columns).join(record_versions).where(condition)
+        ):
+            key = RecordKey(p, k, i)
+            found[key].append(RecordVersion(key, version, content_hash, received_at, content))
+    return {key: tuple(sorted(versions, key=lambda v: v.rank)) for key, versions in found.items()}
+
+
+def save_versions(tx: Transaction, versions: Iterable[RecordVersion]) -> None:
+    """Adds versions. Idempotent by record, version and content hash; a repeat keeps the earlier receipt."""
+    versions = tuple(versions)
+    if not versions:
+        return
+    numbers = numbers_of(tx, {v.key for v in versions})
+    statement = insert_into(tx, record_versions)
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["record", "version", "content_hash"],
+            set_={"received_at": statement.excluded.received_at},
+            where=statement.excluded.received_at < record_versions.c.received_at,
+        ),
+        [
+            {
+                "record": numbers[v.key],
+                "version": v.version,
+                "content_hash": v.content_hash,
+                "received_at": v.received_at,
+                "content": dict(v.content),
+            }
+            for v in versions
+        ],
+    )
+
+
+def save_merges(tx: Transaction, targets: Mapping[RecordKey, RecordKey | None]) -> None:
+    """States what each record is merged into; None: into nothing (any more). Idempotent by record."""
+    numbers = numbers_of(tx, targets.keys())
+    for some in chunks(sorted(numbers.values())):
+        tx.execute(delete(merges).where(merges.c.record.in_(some)))
+    rows = [{"record": numbers[key], **target._asdict()} for key, target in targets.items() if target]
+    if rows:
+        tx.execute(merges.insert(), rows)
+
+
+def merge_edges(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, RecordKey]:
+    """Every merge among the records that are connected with `keys` by merges, from record to target.
+
+    All these records are locked on return: whoever rewrites one for a merge must not race its own writer.
+    """
+    locked = set(keys)
+    while True:
+        edges = _connected(tx, locked)
+        connected = {key for edge in edges.items() for key in edge}
+        if connected <= locked:
+            return edges
+        lock(tx, connected - locked)
+        locked |= connected
+
+
+def count_records(tx: Transaction) -> int:
+    """Records of which at least one version is stored."""
+    return tx.execute(select(func.count(record_versions.c.record.distinct()))).scalar_one()
+
+
+def _connected(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, RecordKey]:
+    edges: dict[RecordKey, RecordKey] = {}
+    seen: set[RecordKey] = set()
+    frontier = set(keys)
+    while frontier:
+        found = _edges_at(tx, frontier)
+        edges |= found
+        seen |= frontier
+        frontier = {key for edge in found.items() for key in edge} - seen
+    return edges
+
+
+def _edges_at(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, RecordKey]:
+    """The merges that begin or end at one of `keys`."""
+    columns = (
+        *(records.c[name] for name in RecordKey._fields),
+        *(merges.c[name] for name in RecordKey._fields),
+    )
+    joined = select(*columns).join(merges, merges.c.record == records.c.record)
+    conditions = (*_in(records.c, keys), *_in(merges.c, keys))
+    rows = (row for condition in conditions for row in tx.execute(joined.where(condition)))
+    return {RecordKey(*row[:3]): RecordKey(*row[3:]) for row in rows}
+
+
+def _in(
+    columns: ReadOnlyColumnCollection[str, Any], keys: Collection[RecordKey]
+) -> Iterator[ColumnElement[bool]]:
+    """Conditions on partner, kind and record_id that together hold for exactly these keys."""
+    for partner, kind, ids in by_source(keys):
+        yield and_(columns.partner == partner, columns.kind == kind, columns.record_id.in_(ids))

@@ -1,0 +1,55 @@
+"""What both databases say differently, and how a statement over many keys stays one statement."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby, islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, ColumnElement, Connection, Table, case, or_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from surveillance.line_list.record import RecordKey
+
+# SQLite takes 32,766 values in a statement, PostgreSQL 65,535.
+_VALUES = 10_000
+Item = TypeVar("Item")
+
+
+def insert_into(tx: Connection, table: Table) -> postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, in the database's own dialect; both offer the same."""
+    if tx.dialect.name == "sqlite":
+        return sqlite.insert(table)  # type: ignore[return-value]
+    return postgresql.insert(table)
+
+
+def insert_missing(tx: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+    """Inserts rows whose key is not there yet; the others stay as they are. Returns how many it added."""
+    if not rows:
+        return 0
+    counted = {"preserve_rowcount": True}
+    return tx.execute(
+        insert_into(tx, table).on_conflict_do_nothing(), rows, execution_options=counted
+    ).rowcount
+
+
+def chunks(items: Iterable[Item], size: int = _VALUES) -> Iterator[list[Item]]:
+    """The items in lists that fit one statement."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def by_source(keys: Collection[RecordKey]) -> Iterator[tuple[str, str, list[str]]]:
+    """Partner, kind and record ids, sorted: a batch comes from few partners, so few statements read it."""
+    for (partner, kind), group in groupby(sorted(keys), key=lambda key: (key.partner, key.kind)):
+        for ids in chunks(key.record_id for key in group):
+            yield partner, kind, ids
+
+
+def smaller(column: Column[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The smaller of two values; null is no value."""
+    return case((or_(column.is_(None), other < column), other), else_=column)
+
+
+def larger(column: Column[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The larger of two values."""
+    return case((other > column, other), else_=column)

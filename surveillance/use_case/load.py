@@ -1,0 +1,108 @@
+"""Loads use cases, partners and scopes from a configuration directory, with every mistake at once.
+
+surveillance.yaml      scopes
+use_cases/<id>.yaml    one use case each
+partners/<id>.yaml     one partner each
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from surveillance.use_case.check import (
+    USE_CASE_CHECKS,
+    CheckDetector,
+    Surroundings,
+    check_coverage,
+    check_zone,
+)
+from surveillance.use_case.fault import ConfigError, ConfigFault
+from surveillance.use_case.fields import field_paths
+from surveillance.use_case.model import Partner, Scope, UseCase
+from surveillance.use_case.read import key_fix, read_directory, read_yaml, validate
+
+M = TypeVar("M", bound=BaseModel)
+SCOPES_FILE = "surveillance.yaml"
+
+
+def load_use_cases(
+    directory: Path,
+    *,
+    scopes: Mapping[str, Scope],
+    check_detector: CheckDetector | None = None,
+    record_models: Mapping[str, type[BaseModel]] | None = None,
+    receivers: Collection[str] = ("alerts-topic",),
+) -> dict[str, UseCase]:
+    """Every use case by id; raises ConfigError with every fault of every file.
+
+    record_models: `incident` and `admission` -> the event's model, against which fields are checked.
+    check_detector: raises ValueError where a detector cannot be built from its parameters.
+    """
+    models = record_models or {}
+    fields = {kind: field_paths(model) for kind, model in models.items()}
+    around = Surroundings(scopes, fields, check_detector, receivers)
+
+    def check(use_case: UseCase, file: str) -> Iterator[ConfigFault]:
+        for find_mistakes in USE_CASE_CHECKS:
+            yield from (ConfigFault(file, *mistake) for mistake in find_mistakes(use_case, around))
+
+    return _or_raise(read_directory(directory, "use_cases", UseCase, check))
+
+
+def load_partners(directory: Path, *, scopes: Mapping[str, Scope] | None = None) -> dict[str, Partner]:
+    """Every partner by id; raises ConfigError with every fault. With `scopes`, coverage is of their areas."""
+    areas = {scope.areas for scope in (scopes or {}).values()}
+
+    def check(partner: Partner, file: str) -> Iterator[ConfigFault]:
+        return (ConfigFault(file, *mistake) for mistake in check_coverage(partner, areas))
+
+    return _or_raise(read_directory(directory, "partners", Partner, check))
+
+
+def load_scopes(directory: Path, *, settings: Collection[str] | None = None) -> dict[str, Scope]:
+    """Every scope of surveillance.yaml by id; raises ConfigError with every fault.
+
+    settings: the other keys that the file may hold; None leaves them unchecked.
+    """
+    content, faults = read_yaml(directory / SCOPES_FILE, SCOPES_FILE)
+    found: dict[str, Scope] = {}
+    if content is not None:
+        faults += _key_faults(content, settings)
+        for i, item in enumerate(_listed_scopes(content, faults)):
+            scope, invalid = validate(Scope, item, SCOPES_FILE, under=f"scopes[{i}]")
+            faults += invalid
+            if scope is not None:
+                faults += _scope_faults(scope, found, i)
+                found[scope.id] = scope
+    return _or_raise((found, faults))
+
+
+def _key_faults(content: Mapping[str, object], settings: Collection[str] | None) -> Iterator[ConfigFault]:
+    known = None if settings is None else {"scopes", *settings}
+    for key in content:
+        if known is not None and key not in known:
+            yield ConfigFault(SCOPES_FILE, str(key), "there is no such key", key_fix(str(key), sorted(known)))
+
+
+def _listed_scopes(content: Mapping[str, object], faults: list[ConfigFault]) -> list[object]:
+    items = content.get("scopes")
+    if isinstance(items, list) and items:
+        return items
+    faults.append(ConfigFault(SCOPES_FILE, "scopes", "is not a list of scopes", "Give at least one scope"))
+    return []
+
+
+def _scope_faults(scope: Scope, found: Mapping[str, Scope], i: int) -> Iterator[ConfigFault]:
+    if scope.id in found:
+        yield ConfigFault(SCOPES_FILE, f"scopes[{i}].id", "stands twice", "Give every scope an id of its own")
+    for key, problem, fix in check_zone(scope):
+        yield ConfigFault(SCOPES_FILE, f"scopes[{i}].{key}", problem, fix)
+
+
+def _or_raise(outcome: tuple[dict[str, M], list[ConfigFault]]) -> dict[str, M]:
+    found, faults = outcome
+    if faults:
+        raise ConfigError(faults)
+    return found

@@ -1,0 +1,1 @@
+"""The leads' pages and API, read-only."""

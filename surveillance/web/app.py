@@ -1,0 +1,195 @@
+"""The leads' pages and their API: read-only, without JavaScript, and with nothing from other hosts."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from surveillance.alerting import wording
+from surveillance.web import words
+from surveillance.web.detail import AlertPage, alert_page
+from surveillance.web.map import LEGEND
+from surveillance.web.source import AlertSource
+from surveillance.web.summary import queue_page, support_lines
+
+HERE = Path(__file__).parent
+LOOPBACK = ("127.0.0.1", "localhost")
+TITLE = "Public health surveillance"
+REFRESH_SECONDS = 30
+NOT_IN_JSON = ("maps", "epicurve")
+
+# Alerts are about people: nothing is kept by browsers or proxies, framed, sent on or found by search.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'none'; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+log = structlog.get_logger(__name__)
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+def utc_now() -> datetime:
+    """The clock of the pages."""
+    return datetime.now(UTC)
+
+
+def make_web(
+    source: AlertSource, *, hosts: Sequence[str] = LOOPBACK, now: Callable[[], datetime] = utc_now
+) -> FastAPI:
+    """The web application over `source`.
+
+    `hosts`: names under which it may be asked for (`*.example.org`, `*` for any): another site that points
+    its own name at this address gets nothing. `now`: an aware clock, for ages and due times.
+    """
+    app = FastAPI(
+        title="Public health surveillance", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
+    )
+    render = _renderer(source)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    _add_pages(app, source, render, now)
+    _add_api(app, source, now)
+    _add_health(app, source)
+    app.add_exception_handler(HTTPException, _explain(render))  # type: ignore[arg-type]
+    # The last added is the outermost: headers stand on every answer, also where a host is refused.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+    app.middleware("http")(_with_headers(render))
+    return app
+
+
+Render = Callable[..., HTMLResponse]
+
+
+def _renderer(source: AlertSource) -> Render:
+    """A function that renders a template; support lines stand on every page."""
+    environment = Environment(
+        loader=PackageLoader("surveillance.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"spaced": words.spaced, "title_words": words.title, "on_day": wording.on_day}
+    environment.globals |= {
+        "plural": words.plural,
+        "over_days": wording.over_days,
+        "map_legend": LEGEND,
+    }
+    lines = support_lines(source.use_cases)
+
+    def render(template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        text = environment.get_template(template).render({"support_lines": lines, "status": status, **values})
+        return HTMLResponse(text, status_code=status)
+
+    return render
+
+
+def _add_pages(app: FastAPI, source: AlertSource, render: Render, now: Callable[[], datetime]) -> None:
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def queue(refresh: str = "on") -> HTMLResponse:
+        seconds = None if refresh == "off" else REFRESH_SECONDS
+        return render("queue.html", queue=queue_page(source, now()), refresh_seconds=seconds)
+
+    @app.get("/alerts/{alert_id}", response_class=HTMLResponse, include_in_schema=False)
+    def one_alert(alert_id: str) -> HTMLResponse:
+        page = _page(source, alert_id, now())
+        return render("alert.html", page=page, support_lines=page.support_lines)
+
+
+def _add_api(app: FastAPI, source: AlertSource, now: Callable[[], datetime]) -> None:
+    @app.get("/api/alerts")
+    def alerts() -> JSONResponse:
+        """Every alert, as the queue shows it, with what is being watched and how late partners run."""
+        return JSONResponse(jsonable_encoder(asdict(queue_page(source, now()))))
+
+    @app.get("/api/alerts/{alert_id}")
+    def one_alert(alert_id: str) -> JSONResponse:
+        """One alert with its evidence, members, areas, daily cases, partners and history."""
+        page = _page(source, alert_id, now())
+        values = {key: value for key, value in asdict(page).items() if key not in NOT_IN_JSON}
+        bars = [
+            {"first": bar.first, "last": bar.last, "members": bar.members, "others_in_the_areas": bar.others}
+            for bar in page.epicurve.bars
+        ]
+        return JSONResponse(jsonable_encoder({**values, "cases_per_day": bars}))
+
+
+def _add_health(app: FastAPI, source: AlertSource) -> None:
+    @app.get("/health/live", include_in_schema=False)
+    def live() -> JSONResponse:
+        return JSONResponse({"live": True})
+
+    @app.get("/health/ready", include_in_schema=False)
+    def ready() -> JSONResponse:
+        is_ready = _is_ready(source)
+        return JSONResponse({"ready": is_ready}, status_code=200 if is_ready else 503)
+
+
+def _is_ready(source: AlertSource) -> bool:
+    try:
+        return source.is_ready()
+    except Exception as problem:  # whatever keeps us from reading alerts, the answer is: not ready
+        log.warning("not ready", problem=type(problem).__name__)
+        return False
+
+
+def _page(source: AlertSource, alert_id: str, now: datetime) -> AlertPage:
+    alert = source.alert(alert_id)
+    if alert is None:
+        raise HTTPException(404)
+    return alert_page(source, alert, now)
+
+
+def _explain(render: Render) -> Callable[[Request, HTTPException], Response]:
+    """An error as a page for people, as JSON below /api. It never repeats what was asked for."""
+
+    def explain(request: Request, problem: HTTPException) -> Response:
+        return _problem(request, render, problem.status_code)
+
+    return explain
+
+
+def _problem(request: Request, render: Render, status: int) -> Response:
+    if request.url.path.startswith(("/api/", "/health/")):
+        return Response(json.dumps({"error": status}), status, media_type="application/json")
+    return render("problem.html", status=status)
+
+
+def _with_headers(render: Render) -> Callable[[Request, Answer], Awaitable[Response]]:
+    """Headers on every answer, and a plain page where something broke: no trace of it leaves the log."""
+
+    async def answer(request: Request, call_next: Answer) -> Response:
+        try:
+            response = await call_next(request)
+        except Exception as problem:
+            log.error("page failed", route=_route(request), problem=type(problem).__name__, exc_info=problem)
+            response = _problem(request, render, 500)
+        response.headers.update(HEADERS)
+        if request.url.path.startswith("/static/"):
+            response.headers["Cache-Control"] = "no-cache"  # kept, but checked by its tag at every use
+        return response
+
+    return answer
+
+
+def _route(request: Request) -> str:
+    """The route's pattern: the path itself may hold what must not stand in logs."""
+    return getattr(request.scope.get("route"), "path", "")

@@ -1,0 +1,75 @@
+"""What the pages need to know, and nothing of how it is stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from surveillance.alerting.alert import Alert, AlertChange
+from surveillance.geography.area import AreaTable
+from surveillance.line_list.duplicates import CountedCase
+from surveillance.use_case.model import Partner, Scope, UseCase
+
+
+@dataclass(frozen=True, slots=True)
+class Timeliness:
+    """How late one partner's records of one kind (`incident`, `admission`) run.
+
+    `last_received_at` is None where nothing has come yet. The delays are days from the case day to
+    receipt over recent records, history loaded by the operator left out; None where there are too few.
+    """
+
+    partner: Partner
+    kind: str
+    last_received_at: datetime | None
+    median_delay_days: float | None = None
+    delay_90_percent_days: float | None = None
+
+
+class AlertSource(Protocol):
+    """The service as the pages see it. Every call reads what is stored now; datetimes are aware."""
+
+    @property
+    def use_cases(self) -> Mapping[str, UseCase]:
+        """What is counted, by id. Fixed while the service runs."""
+        ...
+
+    @property
+    def scopes(self) -> Mapping[str, Scope]:
+        """Where, by id. Fixed while the service runs."""
+        ...
+
+    def areas(self, scope: str) -> AreaTable:
+        """Every area whose cases an evaluation of the scope reads, neighbours included."""
+        ...
+
+    def is_ready(self) -> bool:
+        """Whether alerts can be read now."""
+        ...
+
+    def alerts(self) -> Sequence[tuple[Alert, AlertChange]]:
+        """Every alert with the last row of its history."""
+        ...
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """One alert; None where there is none of this id, whatever the text."""
+        ...
+
+    def history(self, alert_id: str) -> Sequence[AlertChange]:
+        """Every row of an alert's history, the oldest first."""
+        ...
+
+    def sentence(self, alert: Alert) -> str:
+        """What a lead reads first, in plain and safe words."""
+        ...
+
+    def cases(self, alert: Alert, first: date, last: date) -> Sequence[CountedCase]:
+        """The cases of the alert's use case and scope at every place, as known now, each counted once.
+
+        From `first` to `last`, both included; at least those in the alert's areas and its members.
+        """
+        ...
+
+    def timeliness(self) -> Sequence[Timeliness]:
+        """One row per partner and kind of record that it sends."""
+        ...

@@ -1,0 +1,220 @@
+"""One alert as the queue shows it, and the queue itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from surveillance.alerting.alert import Alert, AlertChange, State
+from surveillance.use_case.model import UseCase
+from surveillance.web import words
+from surveillance.web.partners import PartnerRow, partner_rows
+from surveillance.web.source import AlertSource
+
+FINISHED = frozenset({State.NOT_A_CLUSTER, State.CLOSED, State.MERGED})
+FINISHED_SHOWN = 20
+
+# What has to happen next in a state, and which due time belongs to it.
+NEXT_DUE = {
+    State.CANDIDATE: ("Acknowledge", "acknowledge_due"),
+    State.OPEN: ("Acknowledge", "acknowledge_due"),
+    State.ACKNOWLEDGED: ("Assess", "assess_due"),
+    State.ASSESSING: ("Assess", "assess_due"),
+}
+
+
+LOOKS = {"every_event": "after every event, and every midnight", "daily": "every midnight"}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is due, when, and in words: `in 3 hours`, `overdue by 2 days`."""
+
+    what: str
+    at: datetime
+    at_words: str
+    words: str
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One row of an alert's history."""
+
+    revision: int
+    change: str
+    change_words: str
+    at: datetime
+    at_words: str
+    by: str
+    reason: str
+    told: bool
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """An alert in a queue. `rank`: the place of its severity among its use case's bands, 0 the strongest."""
+
+    id: str
+    revision: int
+    use_case: str
+    use_case_title: str
+    scope: str
+    scope_title: str
+    time_zone: str
+    severity: str
+    rank: int
+    state: State
+    state_words: str
+    sentence: str
+    observed: int
+    alive: bool
+    shadow: bool
+    start: date
+    end: date
+    as_of: date
+    opened_at: datetime
+    opened_words: str
+    changed_at: datetime
+    due: Due | None
+    owner: str | None
+    outcome: str | None
+    merged_into: str | None
+    last_change: HistoryRow
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A use case with where it is evaluated, when and by what."""
+
+    title: str
+    scopes: tuple[str, ...]
+    looks: str
+    detectors: tuple[str, ...]
+    shadow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The first page: what needs a person, what may come to, what is finished, what is being watched."""
+
+    at_words: str
+    active: tuple[Summary, ...]
+    candidates: tuple[Summary, ...]
+    finished: tuple[Summary, ...]
+    finished_older: int
+    watched: tuple[Watched, ...]
+    partners: tuple[PartnerRow, ...]
+
+    @property
+    def overdue(self) -> int:
+        return sum(1 for s in (*self.active, *self.candidates) if s.due and s.due.overdue)
+
+    @property
+    def silent(self) -> tuple[PartnerRow, ...]:
+        return tuple(p for p in self.partners if p.silent)
+
+
+def queue_page(source: AlertSource, now: datetime) -> Queue:
+    """The queue as of `now`: the strongest severity first, then what changed last."""
+    summaries = [summarise(source, alert, change, now) for alert, change in source.alerts()]
+    ordered = sorted(summaries, key=lambda s: (-s.changed_at.timestamp(), s.id))
+    finished = [s for s in ordered if s.state in FINISHED]
+    by_severity = sorted((s for s in ordered if s.state not in FINISHED), key=lambda s: s.rank)
+    zone = page_zone(source)
+    return Queue(
+        at_words=words.at_time(now, zone),
+        active=tuple(s for s in by_severity if s.state != State.CANDIDATE),
+        candidates=tuple(s for s in by_severity if s.state == State.CANDIDATE),
+        finished=tuple(finished[:FINISHED_SHOWN]),
+        finished_older=max(0, len(finished) - FINISHED_SHOWN),
+        watched=tuple(_watched(use_case, source) for use_case in source.use_cases.values()),
+        partners=partner_rows(source.timeliness(), now, zone),
+    )
+
+
+def summarise(source: AlertSource, alert: Alert, last: AlertChange, now: datetime) -> Summary:
+    """An alert with its last change, in words, in the time zone of its scope."""
+    use_case, scope = source.use_cases[alert.use_case], source.scopes[alert.scope]
+    zone = ZoneInfo(scope.time_zone)
+    return Summary(
+        id=alert.id,
+        revision=alert.revision,
+        use_case=alert.use_case,
+        use_case_title=use_case.title,
+        scope=alert.scope,
+        scope_title=scope.title,
+        time_zone=scope.time_zone,
+        severity=alert.severity,
+        rank=_rank(alert.severity, use_case),
+        state=alert.state,
+        state_words=words.STATES[alert.state],
+        sentence=source.sentence(alert),
+        observed=alert.observed,
+        alive=alert.alive,
+        shadow=use_case.shadow,
+        start=alert.start,
+        end=alert.end,
+        as_of=alert.as_of,
+        opened_at=alert.opened_at,
+        opened_words=words.ago(alert.opened_at, now),
+        changed_at=alert.changed_at,
+        due=next_due(alert, now, zone),
+        owner=alert.owner,
+        outcome=alert.outcome,
+        merged_into=alert.merged_into,
+        last_change=history_row(last, zone),
+    )
+
+
+def next_due(alert: Alert, now: datetime, zone: ZoneInfo) -> Due | None:
+    """What a person has to do next and by when; None where nothing is due."""
+    what, field = NEXT_DUE.get(alert.state, ("", "acknowledge_due"))
+    moment: datetime | None = getattr(alert, field)
+    if not what or moment is None:
+        return None
+    return Due(what, moment, words.at_time(moment, zone), words.due(moment, now), moment < now)
+
+
+def history_row(change: AlertChange, zone: ZoneInfo) -> HistoryRow:
+    """A row of the history in local time."""
+    return HistoryRow(
+        revision=change.alert.revision,
+        change=change.change.value,
+        change_words=words.CHANGES[change.change],
+        at=change.at,
+        at_words=words.at_time(change.at, zone),
+        by=change.by,
+        reason=change.reason,
+        told=change.told,
+        state=words.STATES[change.alert.state],
+    )
+
+
+def page_zone(source: AlertSource) -> ZoneInfo:
+    """The time zone of a page about several scopes: theirs where they share one, else UTC."""
+    zones = {scope.time_zone for scope in source.scopes.values()}
+    return ZoneInfo(zones.pop() if len(zones) == 1 else "UTC")
+
+
+def support_lines(use_cases: Mapping[str, UseCase]) -> tuple[str, ...]:
+    """Every use case's support lines, each once."""
+    return tuple(dict.fromkeys(line for u in use_cases.values() for line in u.wording.support_lines))
+
+
+def _rank(severity: str, use_case: UseCase) -> int:
+    names = [band.name for band in use_case.bands]
+    return names.index(severity) if severity in names else len(names)
+
+
+def _watched(use_case: UseCase, source: AlertSource) -> Watched:
+    return Watched(
+        title=use_case.title,
+        scopes=tuple(source.scopes[s].title for s in use_case.scopes),
+        looks="after every event, and every midnight"
+        if use_case.looks == "every_event"
+        else "every midnight",
+        detectors=tuple(words.spaced(d.name) for d in use_case.detectors),
+        shadow=use_case.shadow,
+    )

@@ -1,0 +1,208 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import structlog
+from fakes import FakeHouse, Place, Settings
+
+from agents.worker import Worker
+from plugins.kafka_harness import ApacheKafka
+from surveillance.events.message import Message
+from surveillance.kafka.admin import TopicSpec, create_topics
+from surveillance.kafka.broker import EmbeddedBroker
+from surveillance.kafka.ports import free_port
+from surveillance.kafka.producer import Publisher
+from surveillance.service import Outage
+
+NewTopic = Callable[[str], str]
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def topics(broker_address: str, new_topic: NewTopic) -> list[str]:
+    names = [new_topic("incidents.v1.north"), new_topic("admissions.v1.royal")]
+    create_topics(broker_address, [TopicSpec(name, partitions=4) for name in names])
+    return names
+
+
+@contextmanager
+def working(brokers: str, house: FakeHouse) -> Iterator[Worker]:
+    """A worker in a thread, reading by the time the block begins."""
+    started = threading.Event()
+    worker = Worker(Settings(brokers, house.topics[0]), house, started.set)
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(worker.run()))
+    thread.start()
+    try:
+        assert started.wait(40), "the worker was never assigned a partition"
+        yield worker
+    finally:
+        worker.stop()
+        thread.join(20)
+    assert codes == [0]
+
+
+def publish(brokers: str, topics: Sequence[str], values: Sequence[bytes | None]) -> None:
+    faults: list[str] = []
+    with Publisher(brokers) as publisher:
+        for number, value in enumerate(values):
+            report: Callable[[str | None], None] = lambda fault: faults.append(fault) if fault else None
+            publisher.publish(topics[number % len(topics)], b"%d" % number, value, report)
+    assert faults == []
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
+
+
+def test_every_message_reaches_the_service_whatever_it_holds(broker_address: str, topics: list[str]) -> None:
+    odd = [None, b"", b"\xff\xfe\x00", b"[" * 5000, b"x" * 900_000]
+    house = FakeHouse(topics)
+    with working(broker_address, house) as worker:
+        publish(broker_address, topics, [b"{}"] * 200 + odd)
+        wait_until(lambda: len(house.stored) == 205)
+        assert worker.assigned() == {(t, p) for t in topics for p in range(4)}
+    assert sorted(house.values.values(), key=repr) == sorted([b"{}"] * 200 + odd, key=repr)
+    assert worker.assigned() == frozenset()
+    assert {"evaluate", "deliver", "repair", "tick"} <= set(house.calls)
+
+
+def test_an_outage_holds_the_stream_and_loses_nothing(broker_address: str, topics: list[str]) -> None:
+    attempts: list[float] = []
+
+    def unreachable_for_three_seconds(_: Sequence[Message]) -> None:
+        attempts.append(time.monotonic())
+        if attempts[-1] - attempts[0] < 3.0:
+            raise Outage("no database")
+
+    house = FakeHouse(topics, before_ingest=unreachable_for_three_seconds)
+    with working(broker_address, house):
+        publish(broker_address, topics, [b"{}"] * 1000)
+        wait_until(lambda: len(house.stored) == 1000)
+    assert 4 <= len(attempts) < 40  # it waits longer and longer
+
+
+def test_a_defect_in_the_service_does_not_stop_the_stream(broker_address: str, topics: list[str]) -> None:
+    def defective_once(messages: Sequence[Message]) -> None:
+        if any(m.value == b"defect" for m in messages):
+            raise ZeroDivisionError
+
+    house = FakeHouse(topics, before_ingest=defective_once)
+    with working(broker_address, house):
+        publish(broker_address, topics, [b"defect"])
+        time.sleep(1.0)
+        publish(broker_address, topics, [b"{}"] * 50)
+        wait_until(lambda: len(house.stored) == 50)
+
+
+def test_a_defect_is_logged_without_its_text(topics: list[str], broker_address: str) -> None:
+    def defective(_: Sequence[Message]) -> None:
+        raise ValueError("a value of the message")
+
+    house = FakeHouse(topics, before_ingest=defective)
+    with structlog.testing.capture_logs() as logs, working(broker_address, house):
+        publish(broker_address, topics, [b"{}"])
+        wait_until(lambda: any(line["event"] == "batch left to the repair" for line in logs))
+    assert "a value of the message" not in repr(logs)
+    assert any(line.get("error") == "ValueError" for line in logs)
+
+
+def test_a_stop_during_an_outage_takes_effect_and_the_next_worker_reads_on(
+    broker_address: str, topics: list[str]
+) -> None:
+    def unreachable(_: Sequence[Message]) -> None:
+        raise Outage("no database")
+
+    down = FakeHouse(topics, before_ingest=unreachable)
+    with working(broker_address, down):
+        publish(broker_address, topics, [b"{}"] * 100)
+        time.sleep(1.0)
+    up = FakeHouse(topics)
+    with working(broker_address, up):
+        wait_until(lambda: len(up.stored) == 100)
+
+
+def test_a_terminated_worker_ends_at_once_and_the_next_one_reads_nothing_twice(
+    embedded_broker: EmbeddedBroker, new_topic: NewTopic
+) -> None:
+    topic = new_topic("incidents.v1.north")
+    create_topics(embedded_broker.address, [TopicSpec(topic, partitions=4)])
+    stored: list[list[Place]] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        publish(embedded_broker.address, [topic], [b"{}"] * 300)
+        process = _start_process(embedded_broker.address, topic)
+        stored.append(_read_places(process, 300))
+        time.sleep(1.0)  # offsets are committed each half second
+        told = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert time.monotonic() - told < 2.0
+    assert len({*stored[0], *stored[1]}) == 600
+
+
+def test_a_worker_without_a_broker_waits_for_it(new_topic: NewTopic) -> None:
+    broker, topic = EmbeddedBroker(free_port()), new_topic("incidents.v1.north")
+    house, started = FakeHouse([topic]), threading.Event()
+    worker = Worker(Settings(broker.address, topic), house, started.set)
+    with structlog.testing.capture_logs() as logs:
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        wait_until(lambda: any(line["event"] == "waiting for the broker" for line in logs))
+        worker.stop()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_worker_without_its_topics_says_which_command_makes_them(
+    broker_address: str, new_topic: NewTopic
+) -> None:
+    topic = new_topic("incidents.v1.north")
+    with structlog.testing.capture_logs() as logs:
+        assert Worker(Settings(broker_address, topic), FakeHouse([topic])).run() == 1
+    [line] = [line for line in logs if line["log_level"] == "error"]
+    assert "surveillance topics create" in line["event"]
+    assert line["topics"] == (topic,)
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_the_stream_goes_on_after_the_broker_was_killed(
+    apache_kafka: ApacheKafka, new_topic: NewTopic
+) -> None:
+    topic = new_topic("incidents.v1.north")
+    create_topics(apache_kafka.address, [TopicSpec(topic, partitions=4)])
+    house = FakeHouse([topic])
+    with working(apache_kafka.address, house):
+        publish(apache_kafka.address, [topic], [b"{}"] * 100)
+        wait_until(lambda: len(house.stored) == 100)
+        apache_kafka.kill()
+        time.sleep(1.0)
+        apache_kafka.start()
+        publish(apache_kafka.address, [topic], [b"{}"] * 100)
+        wait_until(lambda: len(house.stored) == 200, 60)
+
+
+def _start_process(brokers: str, topic: str) -> subprocess.Popen[str]:
+    path = os.pathsep.join((str(HERE.parents[1]), str(HERE.parent), str(HERE)))
+    return subprocess.Popen(
+        [sys.executable, str(HERE / "worker_process.py"), brokers, topic, topic],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+
+
+def _read_places(process: subprocess.Popen[str], count: int) -> list[Place]:
+    assert process.stdout is not None
+    lines = [process.stdout.readline().split() for _ in range(count)]
+    return [(topic, int(partition), int(offset)) for topic, partition, offset in lines]

@@ -1,0 +1,23 @@
+"""A worker in a process of its own, for tests that signal it: prints each place that it stores."""
+
+import sys
+from collections.abc import Sequence
+
+from fakes import FakeHouse, Settings
+
+from agents.worker import run
+from surveillance.events.message import Message
+from surveillance.log import configure_logging
+
+
+class PrintingHouse(FakeHouse):
+    def ingest(self, messages: Sequence[Message]) -> None:
+        super().ingest(messages)
+        lines = (f"{m.topic} {m.partition} {m.offset}" for m in messages)
+        print("\n".join(lines), flush=True)
+
+
+if __name__ == "__main__":
+    brokers, group, topic = sys.argv[1:]
+    configure_logging("console")
+    sys.exit(run(Settings(brokers, group), PrintingHouse([topic])))

@@ -1,0 +1,60 @@
+"""Brokers for tests: `embedded_broker` and a real `apache_kafka`, one of each for the whole session.
+
+Where Kafka cannot run the tests that need it are skipped and say why; with CI=true they fail instead.
+"""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+import pytest
+
+from plugins.kafka_harness import ApacheKafka, KafkaAbsent, fetch_jars
+from surveillance.kafka.broker import BrokerUnavailable, EmbeddedBroker
+
+
+@pytest.fixture(scope="session")
+def embedded_broker() -> Iterator[EmbeddedBroker]:
+    """The broker of the demo. Its topics are the session's: take names from `new_topic`."""
+    try:
+        broker = EmbeddedBroker()
+        broker.start()
+    except BrokerUnavailable as absent:
+        _cannot(str(absent))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def apache_kafka() -> Iterator[ApacheKafka]:
+    """A real Apache Kafka. A test that stops or kills it starts it again before it ends."""
+    try:
+        fetch_jars()
+    except KafkaAbsent as absent:
+        _cannot(f"Apache Kafka: {absent}")
+    kafka = ApacheKafka()
+    try:
+        kafka.start()
+        yield kafka
+    finally:
+        kafka.close()
+
+
+@pytest.fixture(params=["embedded_broker", pytest.param("apache_kafka", marks=pytest.mark.kafka)])
+def broker_address(request: pytest.FixtureRequest) -> str:
+    """host:port of each of the two brokers in turn."""
+    return str(request.getfixturevalue(request.param).address)
+
+
+@pytest.fixture
+def new_topic() -> Callable[[str], str]:
+    """Makes a topic name that no other test uses: new_topic("incidents.v1.north")."""
+    run = uuid.uuid4().hex[:8]
+    return lambda name: f"t{run}.{name}"
+
+
+def _cannot(reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -12,7 +12,7 @@ from surveillance.service import Outage
 
 T = TypeVar("T")
 
-FINISH_SECONDS = 5.0
+FINISH_SECONDS = 3.0
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.2, 10.0
 
 log = structlog.get_logger(__name__)
@@ -74,7 +74,7 @@ async def forever(
     while not stopping.is_set():
         worked = False
         try:
-            worked = bool(await finish(in_thread(name, step)))
+            worked = bool(await in_thread(name, step))
             failures = 0
         except Exception as error:
             failures += 1

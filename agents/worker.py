@@ -18,8 +18,10 @@ from agents.loops import Wakes, loops
 from agents.steps import backoff, in_thread, pause, place_of
 from surveillance.kafka.admin import BrokerUnreachable, missing_topics, wait_for_brokers
 
-STOP_SECONDS = 8.0
-ASK_SECONDS = 5.0
+STREAM_STOP_SECONDS = 5.0
+LOOP_STOP_SECONDS = 3.0
+"""What a stop may take at most: together less than the ten seconds after which containers are killed."""
+ASK_SECONDS = 1.5
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +66,7 @@ class Worker:
             await self._stream_until(stopping, wakes)
         finally:
             stopping.set()
-            await asyncio.wait(beside, timeout=STOP_SECONDS)
+            await asyncio.wait(beside, timeout=LOOP_STOP_SECONDS)
         log.info("worker stopped")
         return 0
 
@@ -126,7 +128,7 @@ async def _start_and_wait(app: App) -> None:
 async def _end(app: App, running: "asyncio.Future[None]") -> None:
     """Stops Faust, within limits: a crashed app may never come to rest."""
     try:
-        await asyncio.wait_for(app.stop(), STOP_SECONDS)
+        await asyncio.wait_for(app.stop(), STREAM_STOP_SECONDS)
     except Exception as error:
         log.warning("stream did not stop cleanly", error=type(error).__name__, place=place_of(error))
     running.cancel()

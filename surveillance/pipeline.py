@@ -8,6 +8,7 @@ Every write is idempotent, by the key its store function names: a step done twic
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -303,7 +304,10 @@ def change_alerts(
     question: Question, seen: Seen, clusters: Iterable[Cluster], now: datetime
 ) -> tuple[AlertChange, ...]:
     """What the clusters that reach a severity band change in the scope's alerts."""
-    behind = {str(c.case.key): c.records for counted in seen.counted.values() for c in counted}
+    behind: defaultdict[str, list[str]] = defaultdict(list)
+    for counted in seen.counted.values():
+        for one in counted:  # a person's records may differ by place: all of them are behind the case
+            behind[str(one.case.key)] += one.records
     use_case = question.use_case
     looked = Look(
         use_case=use_case.id,

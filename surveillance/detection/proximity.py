@@ -15,7 +15,13 @@ from surveillance.detection.parameters import check, evidence, number, whole
 from surveillance.geography.distance import positions_km
 
 Ints = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.float64]
 Pairs = tuple[Ints, Ints]
+
+# Distances are compared to the micrometre: rounding must not decide who is a neighbour.
+MICROMETRE_KM = 1e-9
+# Cases whose neighbours are looked up at once: the pairs before the days are compared are many.
+CHUNK = 2000
 
 BY_POPULATION = "all cases, by the population near the cluster and the days around it"
 BY_CASES = "all cases, by the cases of the areas near the cluster and of the days around it"
@@ -66,26 +72,32 @@ class Proximity:
         ]
         return tuple(sorted(told, key=lambda one: (-(one.relative_risk or 0), one.members)))
 
-    def _groups(self, study: Study, positions: npt.NDArray[np.float64]) -> list[Ints]:
+    def _groups(self, study: Study, positions: Positions) -> list[Ints]:
         """Members of each cluster, as indices of cases in id order."""
         by_id = np.array(sorted(range(len(study.ids)), key=study.ids.__getitem__))
         near, km = self._neighbours(positions[study.location[by_id]], study.day[by_id].astype(np.int64))
         label = _label(near, km, study.day[by_id].astype(np.int64), self.min_cases)
         return [by_id[label == one] for one in range(label.max(initial=-1) + 1)]
 
-    def _neighbours(
-        self, positions: npt.NDArray[np.float64], day: Ints
-    ) -> tuple[Pairs, npt.NDArray[np.float64]]:
+    def _neighbours(self, positions: Positions, day: Ints) -> tuple[Pairs, npt.NDArray[np.float64]]:
         """Pairs of neighbours (each both ways, and with itself), and their distance in km."""
-        tree = NearestNeighbors(radius=self.radius_km, algorithm="kd_tree").fit(positions)
-        around = tree.radius_neighbors(positions, return_distance=False)
-        one = np.repeat(np.arange(len(positions)), [len(found) for found in around])
-        other = np.concatenate(around).astype(np.int64)
-        together = np.abs(day[one] - day[other]) <= self.window_days
-        one, other = one[together], other[together]
-        return (one, other), np.sqrt(((positions[one] - positions[other]) ** 2).sum(axis=1))
+        tree = _tree(positions)
+        parts = [
+            self._neighbours_of(np.arange(at, min(at + CHUNK, len(day))), tree, positions, day)
+            for at in range(0, len(day), CHUNK)
+        ]
+        one, other, km = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return (one, other), km
 
-    def _cluster(self, study: Study, positions: npt.NDArray[np.float64], group: Ints) -> Cluster:
+    def _neighbours_of(
+        self, some: Ints, tree: NearestNeighbors, positions: Positions, day: Ints
+    ) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
+        one, other, km = _within(tree, positions, positions[some], self.radius_km)
+        one = some[one]
+        together = np.abs(day[one] - day[other]) <= self.window_days
+        return one[together], other[together], km[together]
+
+    def _cluster(self, study: Study, positions: Positions, group: Ints) -> Cluster:
         used, cases = np.unique(study.location[group], return_counts=True)
         km = np.sqrt(((positions[used][:, None] - positions[used][None]) ** 2).sum(axis=2))
         # The centre is the area from which the cluster reaches least far; of equals the one with most cases.
@@ -112,13 +124,14 @@ class Proximity:
             expected_basis=basis,
         )
 
-    def _expected(self, study: Study, positions: npt.NDArray[np.float64], group: Ints) -> tuple[float, str]:
+    def _expected(self, study: Study, positions: Positions, group: Ints) -> tuple[float, str]:
         """Expected cases in the union of the members' balls, and what that rests on."""
-        tree = NearestNeighbors(radius=self.radius_km, algorithm="kd_tree").fit(positions)
+        member, near, _ = _within(
+            _tree(positions), positions, positions[study.location[group]], self.radius_km
+        )
         covered = np.zeros((len(positions), study.days), np.bool_)
-        around = tree.radius_neighbors(positions[study.location[group]], return_distance=False)
-        for areas, day in zip(around, study.day[group], strict=True):
-            covered[areas, max(day - self.window_days, 0) : day + self.window_days + 1] = True
+        for index, day in enumerate(study.day[group]):
+            covered[near[member == index], max(day - self.window_days, 0) : day + self.window_days + 1] = True
         population = study.locations.population
         if population is not None and population.sum() > 0:
             share = covered.sum(axis=1) @ population / (population.sum() * study.days)
@@ -139,9 +152,24 @@ def _label(near: Pairs, km: npt.NDArray[np.float64], day: Ints, min_cases: int) 
     label = np.full(n, -1, np.int64)
     label[core] = np.unique(component[core], return_inverse=True)[1]
     border = ~core[one] & core[other]
-    gap = np.abs(day[one] - day[other])
-    # The best core comes last, so that it is the one that stays.
-    for at in np.lexsort((-other, -gap, -km))[::1]:
-        if border[at]:
-            label[one[at]] = label[other[at]]
+    one, other, km = one[border], other[border], km[border]
+    nearest_first = np.lexsort((other, np.abs(day[one] - day[other]), km))
+    case, first = np.unique(one[nearest_first], return_index=True)
+    label[case] = label[other[nearest_first][first]]
     return label
+
+
+def _tree(positions: Positions) -> NearestNeighbors:
+    return NearestNeighbors(algorithm="kd_tree").fit(positions)
+
+
+def _within(
+    tree: NearestNeighbors, positions: Positions, of: Positions, radius_km: float
+) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
+    """Pairs (index in `of`, index in `positions`) at most `radius_km` apart, to the micrometre, and their km."""
+    around = tree.radius_neighbors(of, radius=radius_km + MICROMETRE_KM, return_distance=False)
+    one = np.repeat(np.arange(len(of)), [len(found) for found in around])
+    other = np.concatenate(around).astype(np.int64)
+    km = np.sqrt(((of[one] - positions[other]) ** 2).sum(axis=1))
+    near = km <= radius_km + MICROMETRE_KM / 2
+    return one[near], other[near], km[near]

@@ -134,6 +134,8 @@ def _components(nodes: Iterable[Node], edges: Iterable[tuple[Node, Node]]) -> li
 
 
 def _count_as_one(cases: Sequence[Case]) -> CountedCase:
+    if len(cases) == 1:  # nearly all of them, and there are many
+        return CountedCase(cases[0], (cases[0].member,))
     ordered = sorted(cases, key=lambda case: (case.day, case.key))
     joined = replace(
         ordered[0],

@@ -1,8 +1,6 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
-import json
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
@@ -38,17 +36,21 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class Texts(TypeDecorator[tuple[str, ...]]):
-    """A tuple of texts, kept as a JSON array in a text column: cheaper to read than JSONB, row by row."""
+    """A tuple of texts, one to a line: the line list is read a hundred thousand rows at a time."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:
         del dialect
-        return None if value is None else json.dumps(list(value), ensure_ascii=False)
+        if value is None:
+            return None
+        if not all(value) or any("\n" in text for text in value):
+            raise ValueError("an empty text, or one of several lines, cannot be stored in a list")
+        return "\n".join(value)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> tuple[str, ...] | None:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
         del dialect
         if value is None:
             return None
-        return () if value == "[]" else tuple(json.loads(value))
+        return tuple(value.split("\n")) if value else ()

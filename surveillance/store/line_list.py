@@ -24,7 +24,7 @@ from surveillance.store.records import (
     save_versions,
     versions_of,
 )
-from surveillance.store.statements import chunks, insert_missing
+from surveillance.store.statements import chunks, execute_many, insert_into, insert_missing
 from surveillance.store.tables import line_list, person_records, persons, records
 
 __all__ = [
@@ -95,7 +95,8 @@ def replace_rows(tx: Transaction, keys: Collection[RecordKey], rows: Iterable[Li
         tx.execute(delete(person_records).where(person_records.c.record.in_(some)))
     if not rows:
         return
-    tx.execute(line_list.insert(), [_columns(row, numbers[row.entry.key]) for row in rows])
+    columns = [_columns(row, numbers[row.entry.key]) for row in rows]
+    execute_many(tx, insert_into(tx, line_list), columns)
     borne = {
         (person_key, numbers[row.entry.key])
         for row in rows
@@ -121,7 +122,7 @@ def cases_known(
             or_(line_list.c.known_until.is_(None), line_list.c.known_until > known_at),
         )
     )
-    return sorted((_case(row) for row in rows), key=lambda case: case.key)
+    return sorted(map(_case, rows.all()), key=lambda case: case.key)
 
 
 def current_entries(tx: Transaction, keys: Collection[RecordKey]) -> list[Case | Exclusion]:

@@ -9,7 +9,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from surveillance.line_list.record import RecordKey, RecordVersion
 from surveillance.store.database import Transaction
-from surveillance.store.statements import by_source, chunks, insert_into, insert_missing
+from surveillance.store.statements import by_source, chunks, execute_many, insert_into, insert_missing
 from surveillance.store.tables import merges, record_versions, records
 
 
@@ -57,27 +57,20 @@ def versions_of(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey,
 
 def save_versions(tx: Transaction, versions: Iterable[RecordVersion]) -> None:
     """Adds versions. Idempotent by record, version and content hash; a repeat keeps the earlier receipt."""
-    versions = tuple(versions)
-    if not versions:
-        return
-    numbers = numbers_of(tx, {v.key for v in versions})
+    distinct: dict[tuple[RecordKey, int, str], RecordVersion] = {}
+    for version in sorted(versions, key=lambda v: v.received_at):
+        distinct.setdefault((version.key, *version.rank), version)
+    numbers = numbers_of(tx, {v.key for v in distinct.values()})
     statement = insert_into(tx, record_versions)
-    tx.execute(
+    new = statement.excluded
+    execute_many(
+        tx,
         statement.on_conflict_do_update(
             index_elements=["record", "version", "content_hash"],
-            set_={"received_at": statement.excluded.received_at},
-            where=statement.excluded.received_at < record_versions.c.received_at,
+            set_={"received_at": new.received_at},
+            where=new.received_at < record_versions.c.received_at,
         ),
-        [
-            {
-                "record": numbers[v.key],
-                "version": v.version,
-                "content_hash": v.content_hash,
-                "received_at": v.received_at,
-                "content": dict(v.content),
-            }
-            for v in versions
-        ],
+        [_version_row(version, numbers[version.key]) for version in distinct.values()],
     )
 
 
@@ -87,8 +80,7 @@ def save_merges(tx: Transaction, targets: Mapping[RecordKey, RecordKey | None]) 
     for some in chunks(sorted(numbers.values())):
         tx.execute(delete(merges).where(merges.c.record.in_(some)))
     rows = [{"record": numbers[key], **target._asdict()} for key, target in targets.items() if target]
-    if rows:
-        tx.execute(merges.insert(), rows)
+    execute_many(tx, insert_into(tx, merges), rows)
 
 
 def merge_edges(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, RecordKey]:
@@ -109,6 +101,16 @@ def merge_edges(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey,
 def count_records(tx: Transaction) -> int:
     """Records of which at least one version is stored."""
     return tx.execute(select(func.count(record_versions.c.record.distinct()))).scalar_one()
+
+
+def _version_row(version: RecordVersion, record: int) -> dict[str, Any]:
+    return {
+        "record": record,
+        "version": version.version,
+        "content_hash": version.content_hash,
+        "received_at": version.received_at,
+        "content": dict(version.content),
+    }
 
 
 def _connected(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, RecordKey]:

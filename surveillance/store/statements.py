@@ -21,14 +21,16 @@ def insert_into(tx: Connection, table: Table) -> postgresql.Insert:
     return postgresql.insert(table)
 
 
-def insert_missing(tx: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
-    """Inserts rows whose key is not there yet; the others stay as they are. Returns how many it added."""
+def execute_many(tx: Connection, statement: postgresql.Insert, rows: Sequence[dict[str, Any]]) -> int:
+    """Runs an INSERT for many rows, sent together (both drivers do); returns how many it wrote."""
     if not rows:
         return 0
-    counted = {"preserve_rowcount": True}
-    return tx.execute(
-        insert_into(tx, table).on_conflict_do_nothing(), rows, execution_options=counted
-    ).rowcount
+    return tx.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def insert_missing(tx: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+    """Inserts rows whose key is not there yet; the others stay as they are. Returns how many it added."""
+    return execute_many(tx, insert_into(tx, table).on_conflict_do_nothing(), rows)
 
 
 def chunks(items: Iterable[Item], size: int = _VALUES) -> Iterator[list[Item]]:

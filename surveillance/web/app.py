@@ -1,6 +1,7 @@
 """The leads' pages and their API: read-only, without JavaScript, and with nothing from other hosts."""
 
 import json
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ HERE = Path(__file__).parent
 LOOPBACK = ("127.0.0.1", "localhost")
 TITLE = "Public health surveillance"
 REFRESH_SECONDS = 30
+FRAMES_LOGGED = 8
 NOT_IN_JSON = ("maps", "epicurve")
 
 # Alerts are about people: nothing is kept by browsers or proxies, framed, sent on or found by search.
@@ -174,13 +176,15 @@ def _problem(request: Request, render: Render, status: int) -> Response:
 
 
 def _with_headers(render: Render) -> Callable[[Request, Answer], Awaitable[Response]]:
-    """Headers on every answer, and a plain page where something broke: no trace of it leaves the log."""
+    """Headers on every answer, and a plain page where something broke."""
 
     async def answer(request: Request, call_next: Answer) -> Response:
         try:
             response = await call_next(request)
         except Exception as problem:
-            log.error("page failed", route=_route(request), problem=type(problem).__name__, exc_info=problem)
+            log.error(
+                "page failed", route=_route(request), problem=type(problem).__name__, at=_raised_at(problem)
+            )
             response = _problem(request, render, 500)
         response.headers.update(HEADERS)
         if request.url.path.startswith("/static/"):
@@ -193,3 +197,9 @@ def _with_headers(render: Render) -> Callable[[Request, Answer], Awaitable[Respo
 def _route(request: Request) -> str:
     """The route's pattern: the path itself may hold what must not stand in logs."""
     return getattr(request.scope.get("route"), "path", "")
+
+
+def _raised_at(problem: Exception) -> list[str]:
+    """Where it was raised, innermost last, without the message: a message may hold values of a record."""
+    frames = traceback.extract_tb(problem.__traceback__)[-FRAMES_LOGGED:]
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]

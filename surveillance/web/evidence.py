@@ -50,7 +50,7 @@ def read_evidence(cluster: Cluster, areas: AreaTable) -> Evidence:
         p_value=finite(cluster.p_value),
         recurrence_interval_days=finite(cluster.recurrence_interval_days),
         expected_words="not estimated" if cluster.expected is None else amount(cluster.expected),
-        relative_risk_words=words.number(ratio) if ratio is None else f"{words.number(ratio)} times",
+        relative_risk_words=f"{words.number(ratio)} times" if finite(ratio) else words.number(ratio),
         p_value_words=words.number(cluster.p_value) if cluster.p_value is not None else "none given",
         chance=chance(cluster),
         limits=tuple(_limits(cluster)),

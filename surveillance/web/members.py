@@ -28,7 +28,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """Records that are counted as one case; `day` is None where they are no case any more."""
+    """Records that are counted as one case; `day` is None where they are no case in the period now."""
 
     records: tuple[Record, ...]
     day: date | None
@@ -67,7 +67,7 @@ def member_rows(
         if held:
             yield _row(held, at_places, names, now)
     for member in left:
-        yield MemberRow((_record(member, names),), None, "not counted as a case now", (), "", False)
+        yield MemberRow((_record(member, names),), None, "no case in this period now", (), "", False)
 
 
 def area_name(code: str, areas: AreaTable) -> str:

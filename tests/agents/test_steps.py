@@ -1,8 +1,9 @@
 import asyncio
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
-from agents.steps import backoff, forever, in_thread
+from agents.steps import backoff, finish, forever, in_thread
 from surveillance.service import Outage
 
 
@@ -25,7 +26,7 @@ def test_a_step_that_did_something_is_repeated_at_once_and_else_after_a_pause() 
         return len(times) < 4
 
     run_forever(step, 0.6, pause_s=0.2)
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(times)]
     assert max(gaps[:3]) < 0.15
     assert min(gaps[3:]) > 0.15
 
@@ -76,7 +77,7 @@ def test_a_wake_during_the_step_is_not_missed() -> None:
     assert asyncio.run(main()) == 2
 
 
-def test_a_cancelled_loop_lets_its_step_end_first() -> None:
+def test_a_task_in_hand_ends_before_a_cancellation_takes_effect() -> None:
     async def main() -> list[str]:
         ended: list[str] = []
 
@@ -84,10 +85,11 @@ def test_a_cancelled_loop_lets_its_step_end_first() -> None:
             time.sleep(0.2)
             ended.append("step")
 
-        loop = asyncio.ensure_future(forever("test", step, asyncio.Event(), 60.0))
+        waiting = asyncio.ensure_future(finish(in_thread("test", step)))
         await asyncio.sleep(0.05)
-        loop.cancel()
-        await asyncio.wait({loop})
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert waiting.cancelled()
         return ended
 
     assert asyncio.run(main()) == ["step"]

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import subprocess
@@ -50,12 +51,11 @@ def working(brokers: str, house: FakeHouse) -> Iterator[Worker]:
 
 
 def publish(brokers: str, topics: Sequence[str], values: Sequence[bytes | None]) -> None:
-    faults: list[str] = []
+    faults: list[str | None] = []
     with Publisher(brokers) as publisher:
         for number, value in enumerate(values):
-            report: Callable[[str | None], None] = lambda fault: faults.append(fault) if fault else None
-            publisher.publish(topics[number % len(topics)], b"%d" % number, value, report)
-    assert faults == []
+            publisher.publish(topics[number % len(topics)], b"%d" % number, value, faults.append)
+    assert faults == [None] * len(values)
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -92,55 +92,36 @@ def test_an_outage_holds_the_stream_and_loses_nothing(broker_address: str, topic
     assert 4 <= len(attempts) < 40  # it waits longer and longer
 
 
-def test_a_defect_in_the_service_does_not_stop_the_stream(broker_address: str, topics: list[str]) -> None:
-    def defective_once(messages: Sequence[Message]) -> None:
-        if any(m.value == b"defect" for m in messages):
-            raise ZeroDivisionError
-
-    house = FakeHouse(topics, before_ingest=defective_once)
-    with working(broker_address, house):
-        publish(broker_address, topics, [b"defect"])
-        time.sleep(1.0)
-        publish(broker_address, topics, [b"{}"] * 50)
-        wait_until(lambda: len(house.stored) == 50)
-
-
-def test_a_defect_is_logged_without_its_text(topics: list[str], broker_address: str) -> None:
-    def defective(_: Sequence[Message]) -> None:
-        raise ValueError("a value of the message")
-
-    house = FakeHouse(topics, before_ingest=defective)
-    with structlog.testing.capture_logs() as logs, working(broker_address, house):
-        publish(broker_address, topics, [b"{}"])
-        wait_until(lambda: any(line["event"] == "batch left to the repair" for line in logs))
-    assert "a value of the message" not in repr(logs)
-    assert any(line.get("error") == "ValueError" for line in logs)
-
-
+@pytest.mark.kafka
 def test_a_stop_during_an_outage_takes_effect_and_the_next_worker_reads_on(
-    broker_address: str, topics: list[str]
+    apache_kafka: ApacheKafka, new_topic: NewTopic
 ) -> None:
+    address, topics = apache_kafka.address, [new_topic("incidents.v1.north")]
+    create_topics(address, [TopicSpec(topics[0], partitions=4)])
+
     def unreachable(_: Sequence[Message]) -> None:
         raise Outage("no database")
 
     down = FakeHouse(topics, before_ingest=unreachable)
-    with working(broker_address, down):
-        publish(broker_address, topics, [b"{}"] * 100)
+    with working(address, down):
+        publish(address, topics, [b"{}"] * 100)
         time.sleep(1.0)
     up = FakeHouse(topics)
-    with working(broker_address, up):
+    with working(address, up):
         wait_until(lambda: len(up.stored) == 100)
 
 
+@pytest.mark.kafka
+@pytest.mark.slow
 def test_a_terminated_worker_ends_at_once_and_the_next_one_reads_nothing_twice(
-    embedded_broker: EmbeddedBroker, new_topic: NewTopic
+    apache_kafka: ApacheKafka, new_topic: NewTopic
 ) -> None:
     topic = new_topic("incidents.v1.north")
-    create_topics(embedded_broker.address, [TopicSpec(topic, partitions=4)])
+    create_topics(apache_kafka.address, [TopicSpec(topic, partitions=4)])
     stored: list[list[Place]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        publish(embedded_broker.address, [topic], [b"{}"] * 300)
-        process = _start_process(embedded_broker.address, topic)
+        publish(apache_kafka.address, [topic], [b"{}"] * 300)
+        process = _start_process(apache_kafka.address, topic)
         stored.append(_read_places(process, 300))
         time.sleep(1.0)  # offsets are committed each half second
         told = time.monotonic()
@@ -163,6 +144,24 @@ def test_a_worker_without_a_broker_waits_for_it(new_topic: NewTopic) -> None:
     assert not thread.is_alive()
 
 
+def test_a_step_that_hangs_holds_up_a_stop_for_seconds_only(
+    embedded_broker: EmbeddedBroker, new_topic: NewTopic
+) -> None:
+    topic, hangs = new_topic("incidents.v1.north"), threading.Event()
+    create_topics(embedded_broker.address, [TopicSpec(topic, partitions=1)])
+    house = FakeHouse([topic])
+    house.evaluate_next = lambda: hangs.wait(60)  # type: ignore[method-assign]
+    worker = Worker(Settings(embedded_broker.address, topic), house)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    time.sleep(1.0)
+    told = time.monotonic()
+    worker.stop()
+    thread.join(20)
+    hangs.set()
+    assert time.monotonic() - told < 9.0
+
+
 def test_a_worker_without_its_topics_says_which_command_makes_them(
     broker_address: str, new_topic: NewTopic
 ) -> None:
@@ -172,6 +171,23 @@ def test_a_worker_without_its_topics_says_which_command_makes_them(
     [line] = [line for line in logs if line["log_level"] == "error"]
     assert "surveillance topics create" in line["event"]
     assert line["topics"] == (topic,)
+
+
+@pytest.mark.kafka
+def test_after_a_crash_of_the_stream_another_one_reads_on(
+    apache_kafka: ApacheKafka, new_topic: NewTopic
+) -> None:
+    topic = new_topic("incidents.v1.north")
+    create_topics(apache_kafka.address, [TopicSpec(topic, partitions=4)])
+    house = FakeHouse([topic])
+    with working(apache_kafka.address, house) as worker:
+        for count in (50, 100, 150):
+            publish(apache_kafka.address, [topic], [b"{}"] * 50)
+            wait_until(lambda expected=count: len(house.stored) == expected)  # type: ignore[misc]
+            app = worker._app
+            assert app is not None
+            asyncio.run_coroutine_threadsafe(app.crash(RuntimeError("a commit was refused")), app.loop)
+            wait_until(lambda crashed=app: worker._app is not crashed)  # type: ignore[misc]
 
 
 @pytest.mark.kafka

@@ -37,7 +37,8 @@ def _missing(reason: str) -> None:
     pytest.skip(f"{reason}: the page tests need it (Debian: apt-get install chromium)")
 
 
-@pytest.fixture(scope="session")
+# Per module: while Playwright runs, its event loop is this thread's, and no other test could start one.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Chromium with an empty profile."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")

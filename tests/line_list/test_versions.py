@@ -33,6 +33,9 @@ def test_any_order_and_any_repetition_end_in_the_same_state(arrivals, random, da
     assert after(again) == after(arrivals)
     assert history(after(again)) == history(after(arrivals))
     assert conflicts(after(again)) == conflicts(after(arrivals))
+    unsorted = list(after(again))
+    random.shuffle(unsorted)
+    assert history(unsorted) == history(after(arrivals))
 
 
 @given(received)

@@ -136,6 +136,19 @@ def test_two_current_entries_of_one_record_at_one_place_cannot_be_stored(store: 
         _list(store, ListedRow(case(), T0, None), ListedRow(case(number=2), T0, None))
 
 
+def test_lists_of_texts_come_back_as_they_went_in(store: Store) -> None:
+    several = case(key("r1"), person_keys=("p:1:aa", "p:2:bb"), tokens=("school:ß 7", "link:a,b"))
+    none = case(key("r2"), person_keys=(), tokens=())
+    _list(store, ListedRow(several, T0, None), ListedRow(none, T0, None))
+    assert _known(store, 0) == [several, none]
+
+
+@pytest.mark.parametrize("tokens", [("",), ("school:a\nschool:b",)])
+def test_a_text_that_would_come_back_otherwise_is_refused(store: Store, tokens: tuple[str, ...]) -> None:
+    with pytest.raises(sa.exc.StatementError, match="cannot be stored in a list"):
+        _list(store, ListedRow(case(tokens=tokens), T0, None))
+
+
 def test_records_of_one_person_are_found_by_any_key_while_they_are_current(store: Store) -> None:
     police = case(key("r1"), person_keys=("p:1:aa", "p:2:bb"))
     coroner = case(key("r2", partner="south"), person_keys=("p:2:bb",))

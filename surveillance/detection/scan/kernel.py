@@ -24,7 +24,6 @@ from surveillance.detection.scan import lanes
 BLOCK_WORDS = lanes.WORDS
 
 _compiled = njit(nogil=True, cache=True, error_model="numpy")
-_inlined = njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
 
 
 class Ground(NamedTuple):
@@ -198,7 +197,7 @@ def counts_to_reach(levels, lowest, recent, total, min_cases, shortest, out):
                 out[level, one, window] = count
 
 
-@_inlined
+@_compiled
 def _mix(word):
     """The output function of SplitMix64 (Steele, Lea, Flood 2014)."""
     word = (word ^ (word >> _SHIFTS[0])) * _MIX_1
@@ -206,7 +205,7 @@ def _mix(word):
     return word ^ (word >> _SHIFTS[2])
 
 
-@_inlined
+@_compiled
 def _below(state, bound):
     """(next state, a uniform integer below `bound`, at most 2**32), without bias (Lemire 2019)."""
     wide = np.uint64(bound)
@@ -220,65 +219,42 @@ def _below(state, bound):
     return state, np.int64(product >> _SHIFTS[3])
 
 
-@_inlined
-def _add_case(location, age, patterns, blocks, rows, rows_at, locations, drawn, drawn_at, count):
-    """Add one recent case to its location's row; returns how many locations are drawn now.
+@_compiled
+def _draw(seed, replicate, null, pool, location):
+    """Fill location with where the recent cases are after one permutation of the days over the cases.
 
-    patterns: flat.
+    A partial Fisher-Yates shuffle of each stratum's cases: only those that get a recent day. A replicate
+    has its own stream of random numbers, so threads and batches cannot matter.
     """
-    # The longest window counts every recent case: the last block tells whether the row is new.
-    at = rows_at + ((blocks - 1) * locations + location) * BLOCK_WORDS
-    if not lanes.meets(lanes.load(rows, at), _ALL):
-        drawn[drawn_at + count] = location
-        count += 1
-    for block in range(blocks):
-        at = rows_at + (block * locations + location) * BLOCK_WORDS
-        pattern = lanes.load(patterns, (age * blocks + block) * BLOCK_WORDS)
-        lanes.store(rows, at, lanes.add(lanes.load(rows, at), pattern))
-    return count
+    state = _mix(np.uint64(seed) + np.uint64(replicate) * _MIX_2)
+    pool[:] = null.cases
+    drawn = 0
+    for stratum in range(len(null.stratum_first) - 1):
+        here, after = null.stratum_first[stratum], null.stratum_first[stratum + 1]
+        for _ in range(null.age_first[stratum + 1] - null.age_first[stratum]):
+            state, step = _below(state, after - here)
+            location[drawn] = pool[here + step]
+            pool[here + step] = pool[here]
+            here += 1
+            drawn += 1
 
 
 @_compiled
-def _draw(seed, replicate, null, pool, rows, rows_at, locations, drawn, drawn_at):
-    """One permutation of the days over the cases, of which only the recent days are drawn.
-
-    A partial Fisher-Yates shuffle of each stratum's cases. Returns the number of locations drawn.
-    """
-    state = np.uint64(seed) + np.uint64(replicate) * _MIX_2
-    state = _mix(state)
-    pool[:] = null.cases
+def _add_cases(location, age, patterns, blocks, locations, rows, rows_at, drawn, drawn_at):
+    """Add recent cases to their locations' rows; fills drawn with those locations, returns how many."""
     count = 0
-    for stratum in range(len(null.stratum_first) - 1):
-        start, after = null.stratum_first[stratum], null.stratum_first[stratum + 1]
-        first_age = null.age_first[stratum]
-        for step in range(null.age_first[stratum + 1] - first_age):
-            here = start + step
-            state, below = _below(state, after - here)
-            chosen = here + below
-            location = np.int64(pool[chosen])
-            pool[chosen] = pool[here]
-            age = null.ages[first_age + step]
-            count = _add_case(
-                location, age, null.patterns, null.blocks, rows, rows_at, locations, drawn, drawn_at, count
-            )
+    last = rows_at + (blocks - 1) * locations * BLOCK_WORDS
+    for case in range(len(location)):
+        here = np.int64(location[case]) * BLOCK_WORDS
+        # The longest window counts every recent case: the last block tells whether the row is new.
+        if not lanes.meets(lanes.load(rows, last + here), _ALL):
+            drawn[drawn_at + count] = location[case]
+            count += 1
+        for block in range(blocks):
+            at = rows_at + block * locations * BLOCK_WORDS + here
+            pattern = lanes.load(patterns, (age[case] * blocks + block) * BLOCK_WORDS)
+            lanes.store(rows, at, lanes.add(lanes.load(rows, at), pattern))
     return count
-
-
-@_inlined
-def _sort_by_distance(drawn, drawn_at, count, rank, bitmap, words, events):
-    """Fill events with the ranks of the drawn locations of this centre, ascending; returns how many."""
-    for one in range(drawn_at, drawn_at + count):
-        place = rank[drawn[one]]
-        bitmap[place >> 6] |= _ONE << np.uint64(place & 63)
-    found = 0
-    for word in range(words):
-        bits = bitmap[word]
-        bitmap[word] = 0
-        while bits != 0:
-            events[found] = (word << 6) + lanes.trailing_zeros(bits)
-            bits &= bits - _ONE
-            found += 1
-    return found
 
 
 @_compiled
@@ -301,60 +277,6 @@ def _improve(counts, entry, first_lane, reach, ground, best, where):
     return best
 
 
-@_inlined
-def _advance(event, found, events, start, location, bin_of, rows, rows_at, gap, gap_at, guard, counts):
-    """Grow the circle event by event until a count reaches the level; returns that event, or `found`.
-
-    rows, gap: flat, rows_at and gap_at the first word of the block. counts: the words of the circle so far,
-    changed in place. The hot loop: additions, one comparison of all windows, no logarithm, no branch taken.
-    """
-    held = lanes.load(counts, 0)
-    while event < found:
-        entry = start + events[event]
-        held = lanes.add(held, lanes.load(rows, rows_at + BLOCK_WORDS * np.int64(location[entry])))
-        short = lanes.load(gap, gap_at + BLOCK_WORDS * np.int64(bin_of[entry]))
-        if lanes.meets(lanes.add(held, short), guard):
-            break
-        event += 1
-    lanes.store(counts, 0, held)
-    return event
-
-
-@_inlined
-def _scan_centre(events, found, start, rows, rows_at, ground, goal, level, best, where, counts):
-    """All circles of one centre for one set of recent cases; returns (levels reached, highest statistic).
-
-    rows: flat, those of this replicate start at rows_at.
-    """
-    lanes_per_block = BLOCK_WORDS * (64 // ground.lane_bits)
-    blocks, bins = goal.blocks, goal.reach.shape[1]
-    locations = ground.locations
-    levels = len(goal.levels)
-    for block in range(blocks):
-        counts[:] = 0
-        block_at = rows_at + block * locations * BLOCK_WORDS
-        event = 0
-        while True:
-            # For the highest, look for anything above it: the last level it reached is just below.
-            look = max(level - 1, 0) if goal.keep_highest else level
-            gap_at = (look * blocks + block) * bins * BLOCK_WORDS
-            event = _advance(
-                event, found, events, start, ground.location, ground.bin, rows, block_at, goal.gap, gap_at,
-                ground.guard, counts,
-            )  # fmt: skip
-            if event == found:
-                break
-            entry = start + events[event]
-            reach = goal.reach[look, ground.bin[entry]]
-            best = _improve(counts, entry, block * lanes_per_block, reach, ground, best, where)
-            while level < levels and best >= goal.levels[level]:
-                level += 1
-            if level == levels and not goal.keep_highest:
-                return level, best
-            event += 1
-    return level, best
-
-
 @_compiled
 def _rank_locations(start, after, location, rank):
     """Fill rank with each location's place in the centre's order; returns the words of its bitmap.
@@ -370,29 +292,83 @@ def _rank_locations(start, after, location, rank):
 
 
 @_compiled
+def _scan_centre(centre, drawn, drawn_count, rows, ground, goal, rank, bitmap, events, level, best, where):
+    """Move every replicate on by all circles of one centre: its levels reached, its highest statistic.
+
+    One long function, since a call in these loops costs more than its work. For each replicate: sort the
+    locations drawn by distance (a bitmap over ranks), then grow the circle from one to the next. The hot
+    loop is two additions and one comparison for all windows at once.
+    """
+    start, location, bin_of = ground.first[centre], ground.location, ground.bin
+    words = _rank_locations(start, ground.first[centre + 1], location, rank)
+    levels, blocks, bins = len(goal.levels), goal.blocks, goal.reach.shape[1]
+    gap, guard, keep_highest = goal.gap, ground.guard, goal.keep_highest
+    lanes_per_block = BLOCK_WORDS * (64 // ground.lane_bits)
+    counts = np.empty(BLOCK_WORDS, np.uint64)
+    for replicate in range(len(level)):
+        reached = level[replicate]
+        if reached == levels and not keep_highest:
+            continue
+        drawn_at = replicate * ground.locations
+        for one in range(drawn_at, drawn_at + drawn_count[replicate]):
+            place = rank[drawn[one]]
+            bitmap[place >> 6] |= _ONE << np.uint64(place & 63)
+        found = 0
+        for word in range(words):
+            bits = bitmap[word]
+            bitmap[word] = 0
+            while bits != 0:
+                events[found] = start + (word << 6) + lanes.trailing_zeros(bits)
+                bits &= bits - _ONE
+                found += 1
+        for block in range(blocks):
+            # For the highest, look for anything above it: the last level it reached is just below.
+            look = max(reached - 1, 0) if keep_highest else reached
+            if look == levels:
+                break
+            rows_at = (replicate * blocks + block) * ground.locations * BLOCK_WORDS
+            gap_at = (look * blocks + block) * bins * BLOCK_WORDS
+            held = lanes.zero()
+            for event in range(found):
+                entry = events[event]
+                held = lanes.add(held, lanes.load(rows, rows_at + np.int64(location[entry]) * BLOCK_WORDS))
+                short = lanes.load(gap, gap_at + np.int64(bin_of[entry]) * BLOCK_WORDS)
+                if not lanes.meets(lanes.add(held, short), guard):
+                    continue
+                lanes.store(counts, 0, held)
+                reach = goal.reach[look, bin_of[entry]]
+                best[replicate] = _improve(
+                    counts, entry, block * lanes_per_block, reach, ground, best[replicate], where
+                )
+                while reached < levels and best[replicate] >= goal.levels[reached]:
+                    reached += 1
+                look = max(reached - 1, 0) if keep_highest else reached
+                if look == levels:
+                    break
+                gap_at = (look * blocks + block) * bins * BLOCK_WORDS
+        level[replicate] = reached
+
+
+@_compiled
 def scan_observed(location, age, null, ground, goal, highest, where):
     """Each centre's highest statistic: highest: (k,), where: (k, 3) = entry, window index, count.
 
     location, age: the recent cases as they were.
     """
     rows = np.zeros(goal.blocks * ground.locations * BLOCK_WORDS, np.uint64)
-    drawn = np.empty(ground.locations, np.int32)
-    count = 0
-    for case in range(len(location)):
-        count = _add_case(
-            location[case], age[case], null.patterns, null.blocks, rows, 0, ground.locations, drawn, 0, count
-        )
-    rank = np.empty(ground.locations, np.int32)
+    drawn, drawn_count = np.empty(ground.locations, np.int32), np.empty(1, np.int64)
+    drawn_count[0] = _add_cases(
+        location, age, null.patterns, null.blocks, ground.locations, rows, 0, drawn, 0
+    )
+    rank, events = np.empty(ground.locations, np.int32), np.empty(ground.locations, np.int64)
     bitmap = np.zeros(ground.locations // 64 + 16, np.uint64)
-    events = np.empty(ground.locations, np.int32)
-    counts = np.empty(BLOCK_WORDS, np.uint64)
+    level, best = np.zeros(1, np.int64), np.zeros(1)
     for centre in range(len(ground.first) - 1):
-        start = ground.first[centre]
-        words = _rank_locations(start, ground.first[centre + 1], ground.location, rank)
-        found = _sort_by_distance(drawn, 0, count, rank, bitmap, words, events)
-        _, highest[centre] = _scan_centre(
-            events, found, start, rows, 0, ground, goal, 0, 0.0, where[centre], counts
+        level[0], best[0] = 0, 0.0
+        _scan_centre(
+            centre, drawn, drawn_count, rows, ground, goal, rank, bitmap, events, level, best, where[centre]
         )
+        highest[centre] = best[0]
 
 
 @_compiled
@@ -401,30 +377,22 @@ def scan_replicates(seed, first_replicate, null, ground, goal, level, best):
 
     Without keep_highest a replicate is left once it reaches the last level, and best is a lower bound.
     """
-    replicates, locations = len(level), ground.locations
-    size = goal.blocks * locations * BLOCK_WORDS
-    rows = np.zeros(replicates * size, np.uint64)
-    drawn = np.empty(replicates * locations, np.int32)
-    drawn_count = np.empty(replicates, np.int64)
-    pool = np.empty(len(null.cases), np.int32)
-    rank = np.empty(locations, np.int32)
-    bitmap = np.zeros(locations // 64 + 16, np.uint64)
-    events = np.empty(locations, np.int32)
-    counts = np.empty(BLOCK_WORDS, np.uint64)
+    size = goal.blocks * ground.locations * BLOCK_WORDS
+    rows = np.zeros(len(level) * size, np.uint64)
+    drawn = np.empty(len(level) * ground.locations, np.int32)
+    drawn_count = np.empty(len(level), np.int64)
+    pool, location = np.empty(len(null.cases), np.int32), np.empty(len(null.ages), np.int32)
+    for one in range(len(level)):
+        _draw(seed, first_replicate + one, null, pool, location)
+        drawn_count[one] = _add_cases(
+            location, null.ages, null.patterns, null.blocks, ground.locations, rows, one * size,
+            drawn, one * ground.locations,
+        )  # fmt: skip
+    rank, events = np.empty(ground.locations, np.int32), np.empty(ground.locations, np.int64)
+    bitmap = np.zeros(ground.locations // 64 + 16, np.uint64)
     where = np.empty(3, np.int64)
-    for one in range(replicates):
-        drawn_count[one] = _draw(
-            seed, first_replicate + one, null, pool, rows, one * size, locations, drawn, one * locations
-        )
     for centre in range(len(ground.first) - 1):
-        start = ground.first[centre]
-        if start == ground.first[centre + 1]:
-            continue
-        words = _rank_locations(start, ground.first[centre + 1], ground.location, rank)
-        for one in range(replicates):
-            if level[one] == len(goal.levels) and not goal.keep_highest:
-                continue
-            found = _sort_by_distance(drawn, one * locations, drawn_count[one], rank, bitmap, words, events)
-            level[one], best[one] = _scan_centre(
-                events, found, start, rows, one * size, ground, goal, level[one], best[one], where, counts
+        if ground.first[centre] < ground.first[centre + 1]:
+            _scan_centre(
+                centre, drawn, drawn_count, rows, ground, goal, rank, bitmap, events, level, best, where
             )

@@ -18,7 +18,7 @@ from surveillance.detection.scan.layout import Floats, Ints, Layout, goal_of, la
 # Rough steps are enough: they only keep the observed scan from taking logarithms for hopeless circles.
 LADDER = np.array([0.0, 1, 3, 8, 20, 60])
 # Rows of counts of the replicates that are scanned together; they should stay near the processor.
-BATCH_BYTES = 8 << 20
+BATCH_BYTES = 1 << 20
 BASIS = "the cases of these areas and of these days, as if area and day were independent"
 
 

@@ -1,0 +1,339 @@
+"""The pages and their API: what they say, what they never say, and what nobody can make them do."""
+
+import asyncio
+import re
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from invented import MERSEYSIDE, NOW, SUPPORT, TIMELINESS, InventedSource, a_full_day, one_alert
+
+from surveillance.use_case.wording import harmful_words
+from surveillance.web.app import HEADERS, make_web
+
+HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}"
+PLAIN = {"owner": "o", "severity": "s", "outcome": "o", "merged_into": "m"}
+
+
+@dataclass(frozen=True)
+class Web:
+    """Asks an application without a socket."""
+
+    app: FastAPI
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        return self.request("GET", path, headers)
+
+    def request(self, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        return asyncio.run(self._ask(method, path, headers))
+
+    async def _ask(self, method: str, path: str, headers: dict[str, str] | None) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as asking:
+            return await asking.request(method, path, headers=headers)
+
+
+def client(source: InventedSource, **options: object) -> Web:
+    return Web(make_web(source, now=lambda: NOW, **options))  # type: ignore[arg-type]
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+
+
+class _Structure(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, tuple[str, ...]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, tuple(name for name, _ in attrs)))
+
+
+def structure(html: str) -> list[tuple[str, tuple[str, ...]]]:
+    parser = _Structure()
+    parser.feed(html)
+    return parser.tags
+
+
+def hostile(source: InventedSource) -> InventedSource:
+    """The same source with every text that somebody else chose made hostile."""
+    (change,) = source.changes
+    counted = [
+        replace(
+            c,
+            case=replace(c.case, key=c.case.key._replace(record_id=c.case.key.record_id + HOSTILE)),
+            records=tuple(map(_rename, c.records)),
+        )
+        for c in source.counted
+    ]
+    alert = replace(
+        change.alert,
+        owner=HOSTILE,
+        severity=HOSTILE,
+        outcome=HOSTILE,
+        merged_into=HOSTILE,
+        members=tuple(map(_rename, change.alert.members)),
+        clusters=tuple(
+            replace(c, detector=HOSTILE, place=c.place, expected_basis=HOSTILE, parameters={HOSTILE: HOSTILE})
+            for c in change.alert.clusters
+        ),
+    )
+    places = replace(
+        MERSEYSIDE,
+        names=tuple(name + HOSTILE for name in MERSEYSIDE.names),
+        unit_names={unit: dict.fromkeys(names, HOSTILE) for unit, names in MERSEYSIDE.unit_names.items()},
+    )
+    partners = [replace(t, partner=t.partner.model_copy(update={"title": HOSTILE})) for t in TIMELINESS]
+    changed = replace(change, alert=alert, by=HOSTILE, reason=HOSTILE)
+    return InventedSource([changed], counted, partners, tables={"merseyside": places})
+
+
+def _rename(member: str) -> str:
+    key, _, version = member.rpartition("@")
+    return f"{key}{HOSTILE}@{version}"
+
+
+@pytest.mark.parametrize("path", ["/", "/alerts/alert-1"])
+def test_no_text_of_others_becomes_markup(path: str) -> None:
+    benign = one_alert()
+    (change,) = benign.changes
+    (cluster,) = change.alert.clusters
+    alert = replace(change.alert, clusters=(replace(cluster, parameters={"p": 1}),), **PLAIN)
+    benign.changes = [replace(change, alert=alert)]
+    clean, attacked = client(benign).get(path), client(hostile(one_alert())).get(path)
+    assert attacked.status_code == 200
+    assert structure(attacked.text) == structure(clean.text)
+    assert "&lt;script&gt;alert(1)" in attacked.text
+    assert "<script" not in attacked.text
+    assert "49" not in text_of(attacked.text).replace(HOSTILE, "")
+
+
+def test_an_alert_id_cannot_leave_its_link() -> None:
+    source = one_alert()
+    source.changes = [replace(c, alert=replace(c.alert, id=HOSTILE)) for c in source.changes]
+    page = client(source).get("/").text
+    assert structure(page) == structure(client(one_alert()).get("/").text)
+    assert HOSTILE not in page
+
+
+def test_the_queue_says_what_is_found_and_what_is_due() -> None:
+    page = text_of(client(a_full_day()).get("/").text)
+    assert "8 invented deaths among residents of Liverpool 045A" in page
+    assert "Severity: Severe" in page
+    assert "overdue by 19 hours" in page
+    assert "Strengthened: records that joined: 3; severity raised to severe" in page
+    assert "Sat 22 November 2025, 06:05 EST" in page, "a time in New York is told in New York's zone"
+
+
+def test_the_queue_puts_the_strongest_first_and_the_finished_last() -> None:
+    page = client(a_full_day()).get("/").text
+    found = [page.index(f"/alerts/{name}") for name in ("c3f1a9d2", "77b0e4c1", "0aa91c55", "5d20bb18")]
+    assert found == sorted(found)
+
+
+def test_without_alerts_the_queue_says_what_is_being_watched() -> None:
+    page = text_of(client(InventedSource()).get("/").text)
+    assert "No alert is open." in page
+    for what in (
+        "Invented fever visits",
+        "New York City",
+        "permutation scan",
+        "Invented police",
+        "3 hours ago",
+    ):
+        assert what in page
+
+
+def test_a_silent_partner_is_not_good_news() -> None:
+    never = replace(TIMELINESS[0], last_received_at=None)
+    page = text_of(client(InventedSource(partners=[never])).get("/").text)
+    assert "silence is not good news" in page
+    assert "last report nothing yet" in page
+    heard = client(InventedSource(partners=TIMELINESS[:1])).get("/").text
+    assert "silence is not good news" not in heard
+
+
+def test_the_queue_updates_itself_until_it_is_told_not_to() -> None:
+    web = client(InventedSource())
+    assert 'http-equiv="refresh"' in web.get("/").text
+    assert 'http-equiv="refresh"' not in web.get("/?refresh=off").text
+
+
+def test_the_page_of_an_alert_says_that_it_may_be_chance_and_how_often() -> None:
+    page = text_of(client(a_full_day()).get("/alerts/c3f1a9d2").text)
+    assert "May be chance: chance alone gives one this strong about once in 500 days." in page
+    assert "No expected count: it says what the cases share, not that there are too many." in page
+    assert "Cases close together are not by themselves an excess" in page
+    assert "Reports of the last 13 days are still coming in" in page
+    assert "Times are local: Europe/London." in page
+
+
+def test_the_identifier_of_a_shared_setting_is_not_shown() -> None:
+    page = client(a_full_day()).get("/alerts/c3f1a9d2").text
+    assert "Linked by: school." in page
+    assert "x1y2" not in page
+    assert "x1y2" not in client(a_full_day()).get("/api/alerts/c3f1a9d2").text
+
+
+def test_records_of_one_person_stand_together_and_count_once() -> None:
+    answer = client(one_alert()).get("/api/alerts/alert-1").json()
+    assert [[r["member"] for r in m["records"]] for m in answer["members"]] == [
+        ["coroner/incident/c9@2", "police/incident/p3@1"],
+        ["police/incident/p1@1"],
+        ["police/incident/p2@1"],
+    ]
+    assert sum(area["cases"] for area in answer["areas"]) == 3
+    assert sum(bar["members"] for bar in answer["cases_per_day"]) == 3
+
+
+def test_a_member_that_is_no_case_any_more_is_still_listed() -> None:
+    source = one_alert()
+    source.counted = source.counted[1:]
+    page = text_of(client(source).get("/alerts/alert-1").text)
+    assert "p1@1" in page
+    assert "no case in this period now" in page
+
+
+def test_a_member_counts_whatever_its_version_is_by_now() -> None:
+    source = one_alert()
+    first = source.counted[0].case
+    newer = replace(first, version=7)
+    source.counted[0] = replace(source.counted[0], case=newer, records=(newer.member,))
+    answer = client(source).get("/api/alerts/alert-1").json()
+    assert "police/incident/p1@1" in str(answer["members"])
+    assert sum(area["cases"] for area in answer["areas"]) == 3
+
+
+def test_an_alert_that_a_person_opened_has_a_page_without_evidence() -> None:
+    source = one_alert()
+    source.changes = [replace(c, alert=replace(c.alert, clusters=())) for c in source.changes]
+    page = text_of(client(source).get("/alerts/alert-1").text)
+    assert "No detector has found this cluster: a person opened it." in page
+    assert "Map of the areas of this alert, by residence" in page
+
+
+def test_an_alert_without_any_known_area_has_a_page() -> None:
+    source = one_alert()
+    source.counted = []
+    source.changes = [replace(c, alert=replace(c.alert, clusters=(), areas=())) for c in source.changes]
+    assert "have no place on a map" in client(source).get("/alerts/alert-1").text
+
+
+def test_every_page_has_support_lines_and_no_harmful_word() -> None:
+    web = client(a_full_day())
+    for path in ("/", "/alerts/c3f1a9d2", "/alerts/9e31f0aa", "/alerts/5d20bb18", "/alerts/none"):
+        page = text_of(web.get(path).text)
+        assert harmful_words(page) == (), path
+        assert SUPPORT[0] in page, path
+
+
+def test_no_page_names_another_host() -> None:
+    web = client(a_full_day())
+    for path in ("/", "/alerts/c3f1a9d2", "/alerts/9e31f0aa", "/alerts/none", "/static/pages.css"):
+        text = web.get(path).text
+        assert re.findall(r"""(?:src|href|url|import)\s*[=(]?\s*["']?(?:https?:)?//""", text) == [], path
+
+
+def test_an_unknown_alert_has_a_friendly_page_that_does_not_repeat_the_address() -> None:
+    web = client(a_full_day())
+    answer = web.get("/alerts/no-such-alert")
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.text
+    assert "no-such-alert" not in answer.text
+    assert web.get("/api/alerts/no-such-alert").json() == {"error": 404}
+    assert web.get("/elsewhere").status_code == 404
+
+
+def test_the_api_carries_what_the_pages_show() -> None:
+    web = client(a_full_day())
+    queue = web.get("/api/alerts").json()
+    assert [a["id"] for a in queue["active"]] == ["c3f1a9d2", "77b0e4c1", "9e31f0aa"]
+    assert queue["active"][1]["due"]["overdue"] is True
+    alert = web.get("/api/alerts/c3f1a9d2").json()
+    assert alert["summary"]["sentence"] in text_of(web.get("/alerts/c3f1a9d2").text)
+    assert [e["observed"] for e in alert["evidence"]] == [8, 3, 2]
+    assert [h["revision"] for h in alert["history"]] == [3, 2, 1]
+
+
+def test_evidence_without_limit_is_null_in_json() -> None:
+    source = one_alert()
+    (change,) = source.changes
+    boundless = replace(change.alert.clusters[0], expected=0.0, relative_risk=float("inf"))
+    source.changes = [replace(change, alert=replace(change.alert, clusters=(boundless,)))]
+    (evidence,) = client(source).get("/api/alerts/alert-1").json()["evidence"]
+    assert evidence["relative_risk"] is None
+    assert evidence["relative_risk_words"] == "without limit"
+
+
+@pytest.mark.parametrize("path", ["/", "/alerts/alert-1", "/alerts/none", "/api/alerts", "/static/pages.css"])
+def test_every_answer_has_the_security_headers(path: str) -> None:
+    answer = client(one_alert()).get(path)
+    expected = HEADERS if not path.startswith("/static/") else {**HEADERS, "Cache-Control": "no-cache"}
+    assert {name: answer.headers[name] for name in HEADERS} == expected
+    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+
+
+def test_another_host_name_gets_nothing() -> None:
+    web = client(one_alert())
+    answer = web.get("/", headers={"Host": "elsewhere.example"})
+    assert answer.status_code == 400
+    assert "invented deaths" not in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    named = client(one_alert(), hosts=("surveillance.example",))
+    assert named.get("/", headers={"Host": "surveillance.example"}).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_nothing_can_be_written(method: str) -> None:
+    web = client(one_alert())
+    for path in ("/", "/alerts/alert-1", "/api/alerts", "/api/alerts/alert-1"):
+        assert web.request(method, path).status_code == 405
+
+
+class Broken(InventedSource):
+    """A source whose store cannot be reached."""
+
+    def alerts(self) -> list:  # type: ignore[type-arg, override]
+        raise ConnectionError("postgresql://secret@host")
+
+    def is_ready(self) -> bool:
+        raise ConnectionError("postgresql://secret@host")
+
+
+def test_a_failure_is_a_plain_page_and_its_message_is_not_even_logged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer = client(Broken()).get("/")
+    assert answer.status_code == 500
+    assert "cannot be shown now" in answer.text
+    assert "secret" not in answer.text
+    assert "secret" not in "".join(capsys.readouterr())
+    assert answer.headers["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
+    assert client(Broken()).get("/api/alerts").json() == {"error": 500}
+
+
+def test_live_is_about_the_process_and_ready_about_the_store() -> None:
+    for source, ready in ((InventedSource(), 200), (InventedSource(ready=False), 503), (Broken(), 503)):
+        web = client(source)
+        assert web.get("/health/live").status_code == 200
+        assert web.get("/health/ready").status_code == ready
+        assert web.get("/health/ready").json() == {"ready": ready == 200}
+
+
+def test_older_finished_alerts_are_counted_but_not_shown() -> None:
+    source = a_full_day()
+    closed = next(c for c in source.changes if c.alert.id == "5d20bb18")
+    later = [
+        replace(closed.alert, id=f"closed-{days}", changed_at=NOW - timedelta(days=days))
+        for days in range(20, 50)
+    ]
+    source.changes += [replace(closed, alert=alert) for alert in later]
+    page = client(source).get("/").text
+    assert "11 older alerts not shown" in page
+    assert "closed-38" in page
+    assert "closed-39" not in page

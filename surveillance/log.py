@@ -5,6 +5,30 @@ import sys
 
 import structlog
 
+_LIBRARIES = ("kafka", "aiokafka", "faust", "mode", "numba", "alembic")
+_SELDOM_SECONDS = 10.0
+_REMEMBERED = 1000
+
+
+class Seldom(logging.Filter):
+    """Lets a library say the same thing once in ten seconds: clients of a broker that is away repeat it
+    fifty times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_LIBRARIES):
+            return True
+        said = (record.name, str(record.msg))
+        if record.created - self._last.get(said, 0.0) < _SELDOM_SECONDS:
+            return False
+        if len(self._last) > _REMEMBERED:
+            self._last.clear()
+        self._last[said] = record.created
+        return True
+
 
 def configure_logging(log_format: str, level: int = logging.INFO) -> None:
     """Sends our logs and the libraries' to standard error, as lines for people or as JSON."""
@@ -22,6 +46,7 @@ def configure_logging(log_format: str, level: int = logging.INFO) -> None:
         )
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Seldom())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -35,7 +60,7 @@ def configure_logging(log_format: str, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("kafka", "aiokafka", "faust", "mode", "numba", "alembic"):
+    for chatty in _LIBRARIES:
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -1,4 +1,4 @@
-"""Prometheus metrics. They count messages and work, never people, and every label is bounded by configuration."""
+"""Prometheus metrics: of messages and work, never of people; every label is bounded by configuration."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from surveillance import metrics
 from surveillance.configuration import Configuration
+from surveillance.offsets import count
 from surveillance.pipeline import Evaluated, Ingested
 from surveillance.store import alerts, outbox, partners, pending
 from surveillance.store.database import Store
-from surveillance.store.ledger import Position
+from surveillance.store.ledger import Position, gaps
 from surveillance.store.outbox import Due
 from surveillance.store.pending import Claim
 
@@ -78,11 +79,11 @@ def delivered(attempt: tuple[Due, str] | None) -> None:
         metrics.DELIVERIES.labels(due.channel, outcome).inc()
 
 
-def log_position(position: Position, end: int, gap: int) -> None:
+def log_position(position: Position, end: int) -> None:
     """Sets lag, gap and loss of one partition."""
     labels = (position.place.topic, str(position.place.partition))
     metrics.LAG.labels(*labels).set(max(0, end - position.mark))
-    metrics.LEDGER_GAP.labels(*labels).set(gap)
+    metrics.LEDGER_GAP.labels(*labels).set(count(gaps(position, end)))
     metrics.LOST.labels(*labels).set(position.lost)
 
 

@@ -176,6 +176,10 @@ class Question:
     as_of: date
     known_at: datetime
 
+    def is_overtaken(self, raised: Iterable[Alert]) -> bool:
+        """Whether an alert rests on a later day already: what was known earlier cannot revise it."""
+        return any(alert.as_of > self.as_of for alert in raised)
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -206,6 +210,10 @@ def evaluate(claim: pending.Claim, configuration: Configuration, store: Store, n
     with store.reading() as tx:
         seen = look(tx, question)
     clocked.end("load")
+    if question.is_overtaken(seen.alerts):
+        with store.transaction() as tx:
+            pending.finish(tx, claim, now)
+        return Evaluated(question, seconds=clocked.seconds)
     clusters = find_clusters(question, seen, configuration)
     clocked.end("detect")
     changes = change_alerts(question, seen, clusters, now)
@@ -246,7 +254,7 @@ def look(tx: Transaction, question: Question) -> Seen:
         cases = [case for case in known if case.area in areas]
         counted[place.name] = count_once(cases, rejected, confirmed, use_case.count)
         standing |= {str(case.key): case.member for case in cases}
-    raised = alerts.of_scope(tx, use_case.id, question.region.scope.id)
+    raised = alerts.of_scope(tx, use_case.id, question.region.scope.id, question.start)
     # A member whose day has left the study is still a case: it leaves an alert only when withdrawn.
     older = {RecordKey.parse(m.rsplit("@", 1)[0]) for alert in raised for m in alert.members}
     for entry in line_list.current_entries(tx, older):

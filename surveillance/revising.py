@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from surveillance.configuration import Configuration
+from surveillance.line_list.chronicle import chronicle
 from surveillance.line_list.classify import Reason, classify
 from surveillance.line_list.duplicates import propose
-from surveillance.line_list.merges import merge_target, survivors
+from surveillance.line_list.merges import merge_targets
 from surveillance.line_list.record import Case, Exclusion, RecordKey, RecordVersion
-from surveillance.line_list.versions import Outcome, history, revise
+from surveillance.line_list.versions import Outcome, revise
 from surveillance.store import line_list
 from surveillance.store.database import Transaction
 from surveillance.store.line_list import ListedRow
@@ -43,15 +44,15 @@ def revise_line_list(
     after, outcomes = _add(before, incoming)
     changed = {key for key in keys if after[key] != tuple(before.get(key, ()))}
     line_list.save_versions(tx, [v for key in changed for v in after[key] if v not in before.get(key, ())])
-    line_list.save_merges(tx, {key: merge_target(after[key][-1]) for key in changed})
-    affected, survivor = _merged_with(tx, changed, after)
+    line_list.save_merges(tx, {key: merge_targets(after[key]) for key in changed})
+    groups = _merged_with(tx, changed, after)
+    affected = {key for group in groups for key in group}
     was = line_list.current_entries(tx, affected)
-    rows = [row for versions in affected.values() for row in _rows(versions, survivor, configuration)]
+    rows = [row for group in groups for row in _rows(group, configuration)]
     line_list.replace_rows(tx, affected, rows)
     _propose_duplicates(tx, configuration, rows, now)
-    return Revised(
-        outcomes, _touched(configuration, [*was, *(r.entry for r in rows if r.known_until is None)])
-    )
+    current = [row.entry for row in rows if row.known_until is None]
+    return Revised(outcomes, _touched(configuration, [*was, *current]))
 
 
 def _add(
@@ -66,34 +67,27 @@ def _add(
     return after, tuple(outcomes)
 
 
-def _merged_with(
-    tx: Transaction, changed: Collection[RecordKey], after: Versions
-) -> tuple[Versions, Mapping[RecordKey, RecordKey]]:
-    """The changed records and all that are merged with them, with the record that each survives as."""
-    edges = line_list.merge_edges(tx, changed)
-    others = {key for edge in edges.items() for key in edge} - set(changed)
-    affected = {key: after[key] for key in changed} | (line_list.versions_of(tx, others) if others else {})
-    return affected, survivors(edges, affected.keys())
+def _merged_with(tx: Transaction, changed: Collection[RecordKey], after: Versions) -> list[Versions]:
+    """The changed records with all versions, each group of records that merges ever connected by itself."""
+    groups = line_list.merged_groups(tx, changed)
+    others = line_list.versions_of(tx, {key for group in groups for key in group} - set(changed))
+    known = {**others, **{key: after[key] for key in changed}}
+    return [{key: known[key] for key in group if key in known} for group in groups]
 
 
-def _rows(
-    versions: Sequence[RecordVersion],
-    survivor: Mapping[RecordKey, RecordKey],
-    configuration: Configuration,
-) -> Iterator[ListedRow]:
-    """One row per use case, place and time for which a version was current.
+def _rows(group: Versions, configuration: Configuration) -> Iterator[ListedRow]:
+    """One row per record, use case, place and spell, for records that merges connect.
 
     A record that a use case never counted has no row: it is not a case, and needs no explanation.
     """
-    key = versions[0].key
-    known = history(versions)
-    for use_case in configuration.use_cases_of(key.kind):
-        zone = configuration.zone_of(use_case)
-        for place in use_case.places:
-            entries = [(classify(k.version, use_case, place, zone, survivor.get(key, key)), k) for k in known]
-            if all(_is_no_case(entry) for entry, _ in entries):
-                continue
-            yield from (ListedRow(entry, k.known_from, k.known_until) for entry, k in entries)
+    for key, spells in chronicle(group).items():
+        for use_case in configuration.use_cases_of(key.kind):
+            zone = configuration.zone_of(use_case)
+            for place in use_case.places:
+                entries = [classify(s.version, use_case, place, zone, s.survivor) for s in spells]
+                if not all(_is_no_case(entry) for entry in entries):
+                    for entry, spell in zip(entries, spells, strict=True):
+                        yield ListedRow(entry, spell.known_from, spell.known_until)
 
 
 def _is_no_case(entry: Case | Exclusion) -> bool:

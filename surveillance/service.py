@@ -7,7 +7,7 @@ call from several threads. They raise Outage where a database or broker cannot b
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -149,24 +149,35 @@ class Service:
     def repair(self) -> bool:
         """Fetches and handles what should have been handled and was not; False where nothing was."""
         with _outage("repair"):
-            ends = self.logs.ends()
-            now = self.clock()
-            for place, offsets in ends.items():
-                self._settle_log(place, offsets, now)
+            # The ledger first: what is handled while the broker answers must not look like a shorter log.
             with self.store.reading() as tx:
-                positions = ledger.positions(tx, self.logs.refresh().cluster_id, ends)
+                before = ledger.positions(tx)
+            ends, now = self.logs.ends(), self.clock()
+            self._settle_logs(before, ends, now)
+            with self.store.reading() as tx:
+                positions = ledger.positions(tx, ends)
             repaired = 0
             for place, position in positions.items():
                 owed = self._watch.owed(position, ends[place].end, now)
                 repaired += sum(self._repair(place, gap) for gap in owed)
-                observe.log_position(position, ends[place].end, count(ledger.gaps(position, ends[place].end)))
+                observe.log_position(position, ends[place].end)
         return repaired > 0
 
-    def _settle_log(self, place: ledger.LogPlace, offsets: Offsets, now: datetime) -> None:
+    def _settle_logs(
+        self,
+        before: Mapping[ledger.LogPlace, ledger.Position],
+        ends: Mapping[ledger.LogPlace, Offsets],
+        now: datetime,
+    ) -> None:
         """A log that is new, or begins anew, is in the ledger before anything is owed of it."""
-        with self.store.transaction() as tx:
-            ledger.start_at(tx, place, 0, now)
-            ledger.begin_epoch(tx, place, offsets.end, now)
+        for place, offsets in ends.items():
+            known = before.get(place)
+            if known is not None and offsets.end >= known.mark:
+                continue
+            with self.store.transaction() as tx:
+                ledger.start_at(tx, place, 0, now)
+                if known is not None:
+                    ledger.begin_epoch(tx, place, offsets.end, now)
 
     def _repair(self, place: ledger.LogPlace, gap: range) -> int:
         fetched = read_range(self.settings.brokers, place.topic, place.partition, gap.start, gap.stop)

@@ -1,4 +1,4 @@
-"""Where things are and how they run: config/surveillance.yaml, overridden by SURVEILLANCE_* in the environment.
+"""Where things are and how they run: config/surveillance.yaml, then SURVEILLANCE_* in the environment.
 
 What is counted, and who hears of it, is not here but in use cases, partners and scopes.
 """
@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         default=None, description="key of the HMAC that a dead letter keeps instead of the payload"
     )
     batch_messages: int = Field(default=1000, ge=1, description="most messages in one transaction")
-    batch_wait_seconds: float = Field(default=0.1, gt=0, description="longest wait for a batch to fill")
+    batch_wait_seconds: float = Field(default=0.02, gt=0, description="longest wait for a batch to fill")
     fetch_wait_ms: int = Field(default=100, ge=1, description="longest wait of one fetch at the broker")
     repair_after_seconds: float = Field(
         default=5.0, ge=0, description="an offset unhandled for this long is fetched again"

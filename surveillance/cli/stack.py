@@ -58,6 +58,7 @@ class Stack:
             "metrics_port": free_port(),
             "web_port": free_port(),
             "partitions": 1,
+            "fetch_wait_ms": 20,  # the embedded broker answers only after this
             **self.options,
         }
         self.settings = Settings(**chosen)

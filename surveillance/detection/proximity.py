@@ -166,7 +166,7 @@ def _tree(positions: Positions) -> NearestNeighbors:
 def _within(
     tree: NearestNeighbors, positions: Positions, of: Positions, radius_km: float
 ) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
-    """Pairs (index in `of`, index in `positions`) at most `radius_km` apart, to the micrometre, and their km."""
+    """Pairs (index in `of`, in `positions`) at most `radius_km` apart, to the micrometre, and their km."""
     around = tree.radius_neighbors(of, radius=radius_km + MICROMETRE_KM, return_distance=False)
     one = np.repeat(np.arange(len(of)), [len(found) for found in around])
     other = np.concatenate(around).astype(np.int64)

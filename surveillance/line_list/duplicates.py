@@ -4,16 +4,15 @@ Records are never merged here. Counting once is undone by a rejection and made f
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
-from typing import TypeVar
 
+from surveillance.line_list.components import components
 from surveillance.line_list.record import Case, RecordKey
 from surveillance.use_case.model import Count
 
 Pair = tuple[RecordKey, RecordKey]
-Node = TypeVar("Node", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +65,13 @@ def count_once(
     ordered = sorted(cases, key=lambda case: (case.day, case.key))
     at = {case.key: case for case in ordered}
     same_event = [p for p in confirmed if p[0] in at and p[1] in at]
-    events = _components(at, same_event)
+    events = components(at, same_event)
     if count.unit == "event":
         return tuple(_count_as_one([at[key] for key in event]) for event in events)
     same_person = [*same_event, *_shared_keys(ordered, frozenset(rejected))]
     event_of = {key: number for number, event in enumerate(events) for key in event}
     counted: list[CountedCase] = []
-    for person in _components(at, same_person):
+    for person in components(at, same_person):
         numbers = dict.fromkeys(event_of[key] for key in person)
         of_person = [[at[key] for key in events[number]] for number in numbers]
         counted.extend(_count_as_one(episode) for episode in _episodes(of_person, count))
@@ -113,24 +112,6 @@ def _shared_keys(cases: Iterable[Case], rejected: frozenset[Pair]) -> Iterator[P
             if case.key in doubted:
                 edges = {pair(case.key, other.key) for other in sharing if other.key != case.key}
                 yield from edges - rejected
-
-
-def _components(nodes: Iterable[Node], edges: Iterable[tuple[Node, Node]]) -> list[list[Node]]:
-    """Connected components; nodes, and components by their first node, stay in the order given."""
-    parent = {node: node for node in nodes}
-
-    def root(node: Node) -> Node:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for first, second in edges:
-        parent[root(first)] = root(second)
-    groups: dict[Node, list[Node]] = {}
-    for node in parent:
-        groups.setdefault(root(node), []).append(node)
-    return list(groups.values())
 
 
 def _count_as_one(cases: Sequence[Case]) -> CountedCase:

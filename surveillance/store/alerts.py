@@ -2,16 +2,18 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select
+from sqlalchemy import Row, and_, func, or_, select
 
 from surveillance.alerting.alert import Alert, AlertChange, Change, State
 from surveillance.store.codec import alert_from_json, to_json
 from surveillance.store.database import Transaction
 from surveillance.store.statements import chunks, insert_into, insert_missing
 from surveillance.store.tables import alert_history, alerts
+
+_ENDED = (State.CLOSED.value, State.NOT_A_CLUSTER.value, State.MERGED.value)
 
 
 class StaleAlert(RuntimeError):
@@ -45,9 +47,21 @@ def save(tx: Transaction, changes: Sequence[AlertChange], evaluation_id: int | N
         raise StaleAlert("another writer opened the same alert just now")
 
 
-def of_scope(tx: Transaction, use_case: str, scope: str) -> list[Alert]:
-    """Every alert of a use case and scope, finished and merged ones too, the oldest first."""
-    return listed(tx, use_case=use_case, scope=scope)
+def of_scope(tx: Transaction, use_case: str, scope: str, since: date) -> list[Alert]:
+    """The alerts of a use case and scope that a look at the days from `since` on can meet, the oldest first.
+
+    Unfinished ones of any age; finished and merged ones where their cluster reaches into these days.
+    """
+    query = (
+        select(alerts.c.alert)
+        .where(
+            alerts.c.use_case == use_case,
+            alerts.c.scope == scope,
+            or_(alerts.c.end_day >= since, alerts.c.state.not_in(_ENDED)),
+        )
+        .order_by(alerts.c.opened_at, alerts.c.id)
+    )
+    return [alert_from_json(stored) for stored in tx.execute(query).scalars()]
 
 
 def listed(

@@ -138,6 +138,7 @@ def _postgresql_engine(address: URL) -> Engine:
         pool_timeout=_BUSY_SECONDS,
         connect_args=defaults,
         json_serializer=dump_json,
+        hide_parameters=True,  # they hold records: an error's text must not
     )
 
 
@@ -149,6 +150,7 @@ def _sqlite_engine(address: URL) -> Engine:
         address,
         connect_args={"timeout": _BUSY_SECONDS},
         json_serializer=dump_json,
+        hide_parameters=True,  # they hold records: an error's text must not
         pool_size=8,
         max_overflow=8,
     )

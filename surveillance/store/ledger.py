@@ -87,13 +87,10 @@ def begin_epoch(tx: Transaction, place: LogPlace, end: int, now: datetime) -> bo
     return True
 
 
-def positions(
-    tx: Transaction, cluster_id: str, places: Iterable[LogPlace] | None = None
-) -> dict[LogPlace, Position]:
-    """How far the cluster's logs were handled: all that the ledger knows, or those of `places`."""
-    found = tx.execute(select(ledger).where(ledger.c.cluster_id == cluster_id)).all()
+def positions(tx: Transaction, places: Iterable[LogPlace] | None = None) -> dict[LogPlace, Position]:
+    """How far logs were handled: all that the ledger knows, or those of `places`."""
     wanted = None if places is None else set(places)
-    all_of_them = (_position(row) for row in found)
+    all_of_them = (_position(row) for row in tx.execute(select(ledger)))
     return {p.place: p for p in all_of_them if wanted is None or p.place in wanted}
 
 

@@ -18,7 +18,7 @@ from surveillance.store.duplicates import (
 from surveillance.store.records import (
     count_records,
     lock,
-    merge_edges,
+    merged_groups,
     numbers_of,
     save_merges,
     save_versions,
@@ -38,7 +38,7 @@ __all__ = [
     "duplicate_decisions",
     "duplicates_in",
     "lock",
-    "merge_edges",
+    "merged_groups",
     "propose_duplicates",
     "records_sharing",
     "replace_rows",

@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from surveillance.line_list.components import components
 from surveillance.line_list.record import RecordKey, RecordVersion
 from surveillance.store.database import Transaction
-from surveillance.store.statements import by_source, chunks, execute_many, insert_into, insert_missing
+from surveillance.store.statements import by_source, execute_many, insert_into, insert_missing
 from surveillance.store.tables import merges, record_versions, records
 
 
@@ -74,26 +75,26 @@ def save_versions(tx: Transaction, versions: Iterable[RecordVersion]) -> None:
     )
 
 
-def save_merges(tx: Transaction, targets: Mapping[RecordKey, RecordKey | None]) -> None:
-    """States what each record is merged into; None: into nothing (any more). Idempotent by record."""
+def save_merges(tx: Transaction, targets: Mapping[RecordKey, Collection[RecordKey]]) -> None:
+    """Adds the records that each record was ever merged into. Idempotent by record and target."""
     numbers = numbers_of(tx, targets.keys())
-    for some in chunks(sorted(numbers.values())):
-        tx.execute(delete(merges).where(merges.c.record.in_(some)))
-    rows = [{"record": numbers[key], **target._asdict()} for key, target in targets.items() if target]
-    execute_many(tx, insert_into(tx, merges), rows)
+    rows = [
+        {"record": numbers[key], **target._asdict()} for key, found in targets.items() for target in found
+    ]
+    insert_missing(tx, merges, rows)
 
 
-def merge_edges(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, RecordKey]:
-    """Every merge among the records that are connected with `keys` by merges, from record to target.
+def merged_groups(tx: Transaction, keys: Collection[RecordKey]) -> list[frozenset[RecordKey]]:
+    """The keys and all that merges ever connected with them, a group for each set of connected records.
 
     All these records are locked on return: whoever rewrites one for a merge must not race its own writer.
     """
     locked = set(keys)
     while True:
         edges = _connected(tx, locked)
-        connected = {key for edge in edges.items() for key in edge}
+        connected = {key for edge in edges for key in edge}
         if connected <= locked:
-            return edges
+            return [frozenset(group) for group in components(sorted(locked), sorted(edges))]
         lock(tx, connected - locked)
         locked |= connected
 
@@ -113,19 +114,19 @@ def _version_row(version: RecordVersion, record: int) -> dict[str, Any]:
     }
 
 
-def _connected(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, RecordKey]:
-    edges: dict[RecordKey, RecordKey] = {}
+def _connected(tx: Transaction, keys: Collection[RecordKey]) -> set[tuple[RecordKey, RecordKey]]:
+    edges: set[tuple[RecordKey, RecordKey]] = set()
     seen: set[RecordKey] = set()
     frontier = set(keys)
     while frontier:
         found = _edges_at(tx, frontier)
         edges |= found
         seen |= frontier
-        frontier = {key for edge in found.items() for key in edge} - seen
+        frontier = {key for edge in found for key in edge} - seen
     return edges
 
 
-def _edges_at(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, RecordKey]:
+def _edges_at(tx: Transaction, keys: Collection[RecordKey]) -> set[tuple[RecordKey, RecordKey]]:
     """The merges that begin or end at one of `keys`."""
     columns = (
         *(records.c[name] for name in RecordKey._fields),
@@ -134,7 +135,7 @@ def _edges_at(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, R
     joined = select(*columns).join(merges, merges.c.record == records.c.record)
     conditions = (*_in(records.c, keys), *_in(merges.c, keys))
     rows = (row for condition in conditions for row in tx.execute(joined.where(condition)))
-    return {RecordKey(*row[:3]): RecordKey(*row[3:]) for row in rows}
+    return {(RecordKey(*row[:3]), RecordKey(*row[3:])) for row in rows}
 
 
 def _in(

@@ -127,17 +127,17 @@ class PersonRecord(Base):
 
 
 class Merge(Base):
-    """A partner said that a record is the same as another, which may not have arrived yet."""
+    """Some version of a record merges it into another, which may not have arrived yet."""
 
     __tablename__ = "merges"
     __table_args__ = (Index("ix_merges_target", "partner", "kind", "record_id"),)
 
     record: Mapped[int] = mapped_column(
-        ForeignKey("records.record"), primary_key=True, comment="the record that was merged"
+        ForeignKey("records.record"), primary_key=True, comment="the record that some version of it merged"
     )
-    partner: Mapped[str] = mapped_column(Key, comment="the target's partner")
-    kind: Mapped[str] = mapped_column(Key, comment="the target's kind")
-    record_id: Mapped[str] = mapped_column(Key, comment="the target's record id")
+    partner: Mapped[str] = mapped_column(Key, primary_key=True, comment="the target's partner")
+    kind: Mapped[str] = mapped_column(Key, primary_key=True, comment="the target's kind")
+    record_id: Mapped[str] = mapped_column(Key, primary_key=True, comment="the target's record id")
 
 
 class Duplicate(Base):

@@ -102,12 +102,27 @@ def test_alerts_are_listed_by_every_filter_the_oldest_first(store: Store) -> Non
         assert ids(states={State.CLOSED}) == ["a2"]
         assert ids(scopes={"city"}) == ["a3"]
         assert ids(use_case="other", scope="county") == ["a4"]
-        assert [a.id for a in alerts.of_scope(tx, "example", "county")] == ["a2", "a1"]
         assert alerts.count_by_state(tx) == {
             ("example", State.OPEN): 2,
             ("example", State.CLOSED): 1,
             ("other", State.OPEN): 1,
         }
+
+
+def test_a_look_meets_unfinished_alerts_of_any_age_and_finished_ones_that_reach_into_its_days(
+    store: Store,
+) -> None:
+    _save(
+        store,
+        change("old", opened_at=T0, end=DAY - timedelta(days=400)),
+        change("old-closed", opened_at=T0, end=DAY - timedelta(days=400), state=State.CLOSED),
+        change("closed", opened_at=T0 + minutes(1), state=State.CLOSED),
+        change("elsewhere", scope="city"),
+        change("other", use_case="other"),
+    )
+    with store.reading() as tx:
+        since = DAY - timedelta(days=365)
+        assert [a.id for a in alerts.of_scope(tx, "example", "county", since)] == ["old", "closed"]
 
 
 def test_what_changed_since_a_time_is_told_the_latest_first(store: Store) -> None:

@@ -14,7 +14,7 @@ from surveillance.store.ledger import LogPlace, Position
 
 def _position(store: Store, place: LogPlace = PLACE) -> Position:
     with store.reading() as tx:
-        return ledger.positions(tx, place.cluster_id)[place]
+        return ledger.positions(tx)[place]
 
 
 def _mark(store: Store, *offsets: int, place: LogPlace = PLACE, repaired: bool = False) -> None:
@@ -81,9 +81,9 @@ def test_logs_are_told_apart_by_cluster_topic_incarnation_and_partition(store: S
     for number, place in enumerate(places):
         _mark(store, *range(number + 1), place=place)
     with store.reading() as tx:
-        found = ledger.positions(tx, "cluster") | ledger.positions(tx, "other")
+        found = ledger.positions(tx)
         assert {place: p.mark for place, p in found.items()} == {p: n + 1 for n, p in enumerate(places)}
-        assert set(ledger.positions(tx, "cluster", [PLACE])) == {PLACE}
+        assert set(ledger.positions(tx, [PLACE])) == {PLACE}
 
 
 _OTHERS = {"cluster_id": "other", "topic": "other", "topic_id": "other", "partition": 1}

@@ -52,31 +52,30 @@ def test_merges_are_found_from_any_record_of_a_chain_and_before_the_target_arriv
     a, b, c, d, x, y = (key(name) for name in "abcdxy")
     with store.transaction() as tx:
         line_list.lock(tx, {a, b, c, x})
-        line_list.save_merges(tx, {a: b, b: c, c: d, x: y})
+        line_list.save_merges(tx, {a: {b}, b: {c}, c: {d}, x: {y}})
     for start in (a, b, c, d):
         with store.transaction() as tx:
-            assert line_list.merge_edges(tx, {start}) == {a: b, b: c, c: d}
+            assert line_list.merged_groups(tx, {start}) == [{a, b, c, d}]
     with store.transaction() as tx:
-        assert line_list.merge_edges(tx, {key("z")}) == {}
+        assert sorted(map(sorted, line_list.merged_groups(tx, {key("z"), x}))) == [[x, y], [key("z")]]
 
 
-def test_a_merge_is_stored_once_by_record_and_taken_back(store: Store) -> None:
+def test_every_merge_that_ever_was_stays_and_is_stored_once(store: Store) -> None:
     a, b, c = (key(name) for name in "abc")
     with store.transaction() as tx:
         line_list.lock(tx, {a})
-        line_list.save_merges(tx, {a: b})
-        line_list.save_merges(tx, {a: c})
-        assert line_list.merge_edges(tx, {a}) == {a: c}
-        line_list.save_merges(tx, {a: None})
-        assert line_list.merge_edges(tx, {a}) == {}
+        line_list.save_merges(tx, {a: {b}})
+        line_list.save_merges(tx, {a: {b, c}})
+        line_list.save_merges(tx, {a: set()})
+        assert line_list.merged_groups(tx, {a}) == [{a, b, c}]
 
 
 def test_merges_in_a_circle_are_all_found(store: Store) -> None:
     a, b, c = (key(name) for name in "abc")
     with store.transaction() as tx:
         line_list.lock(tx, {a, b, c})
-        line_list.save_merges(tx, {a: b, b: c, c: a})
-        assert line_list.merge_edges(tx, {b}) == {a: b, b: c, c: a}
+        line_list.save_merges(tx, {a: {b}, b: {c}, c: {a}})
+        assert line_list.merged_groups(tx, {b}) == [{a, b, c}]
 
 
 def _list(store: Store, *rows: ListedRow) -> None:
@@ -238,12 +237,12 @@ def test_a_merge_waits_for_the_writer_of_its_target(store: Store) -> None:
     has_lock.wait()
     with store.transaction() as tx:
         line_list.lock(tx, {source})
-        line_list.save_merges(tx, {source: target})
-        edges = line_list.merge_edges(tx, {source})
+        line_list.save_merges(tx, {source: {target}})
+        groups = line_list.merged_groups(tx, {source})
         order.append("merge")
         assert set(line_list.versions_of(tx, {target})) == {target}
     writer.join()
-    assert edges == {source: target}
+    assert groups == [{source, target}]
     assert order == ["target", "merge"]
 
 

@@ -68,6 +68,12 @@ def circles_of(locations: Locations, max_radius_km: float | None) -> Circles:
     return circles
 
 
+def forget() -> None:
+    """Drop all circles kept; the next look sorts the neighbours again."""
+    with _lock:
+        _kept.clear()
+
+
 # The service looks at the same scopes again and again, and sorting the neighbours costs more than a look.
 # Keyed by content: equal coordinates give equal circles, whoever made the Locations.
 _kept: OrderedDict[bytes, Circles] = OrderedDict()

@@ -284,12 +284,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "merges",
-        sa.Column("record", ROW_ID, nullable=False, comment="the record that was merged"),
+        sa.Column("record", ROW_ID, nullable=False, comment="the record that some version of it merged"),
         sa.Column("partner", KEY, nullable=False, comment="the target's partner"),
         sa.Column("kind", KEY, nullable=False, comment="the target's kind"),
         sa.Column("record_id", KEY, nullable=False, comment="the target's record id"),
         sa.ForeignKeyConstraint(["record"], ["records.record"], name=op.f("fk_merges_record")),
-        sa.PrimaryKeyConstraint("record", name=op.f("pk_merges")),
+        sa.PrimaryKeyConstraint("record", "partner", "kind", "record_id", name=op.f("pk_merges")),
     )
     op.create_index("ix_merges_target", "merges", ["partner", "kind", "record_id"], unique=False)
     op.create_table(

@@ -1,0 +1,7 @@
+"""make bench: every benchmark, one after the other."""
+
+import runpy
+
+for name in ("bench_scan", "bench_latency"):
+    print(f"\n== {name}\n", flush=True)
+    runpy.run_module(f"benchmarks.{name}", run_name="__main__")

@@ -32,10 +32,21 @@ from surveillance.events.decode import decode
 from surveillance.events.message import Message
 from surveillance.events.refusal import Fault, RefusalCode, Refused
 from surveillance.events.topics import source_of
-from surveillance.line_list.duplicates import CountedCase, count_once
+from surveillance.line_list.duplicates import CountedCase, Pair, count_once
+from surveillance.line_list.links import add_links
 from surveillance.line_list.record import Case, RecordKey, RecordVersion
 from surveillance.revising import Revised, revise_line_list
-from surveillance.store import alerts, dead_letters, evaluations, ledger, line_list, outbox, partners, pending
+from surveillance.store import (
+    alerts,
+    dead_letters,
+    evaluations,
+    ledger,
+    line_list,
+    links,
+    outbox,
+    partners,
+    pending,
+)
 from surveillance.store.database import Store, Transaction
 from surveillance.use_case.model import UseCase
 
@@ -186,6 +197,7 @@ class Seen:
     """What one evaluation looked at; all that its answer depends on."""
 
     counted: Mapping[str, tuple[CountedCase, ...]]
+    tied: tuple[Pair, ...]
     alerts: tuple[Alert, ...]
     standing: Mapping[str, str]
 
@@ -245,6 +257,7 @@ def look(tx: Transaction, question: Question) -> Seen:
     """Loads the cases as they were known then, each person or event once, and the scope's alerts."""
     use_case, areas = question.use_case, question.region.read.index
     confirmed, rejected = line_list.duplicate_decisions(tx)
+    tied = links.confirmed_links(tx)
     counted: dict[str, tuple[CountedCase, ...]] = {}
     standing: dict[str, str] = {}
     for place in use_case.places:
@@ -252,7 +265,8 @@ def look(tx: Transaction, question: Question) -> Seen:
             tx, use_case.id, place.name, question.start, question.as_of, question.known_at
         )
         cases = [case for case in known if case.area in areas]
-        counted[place.name] = count_once(cases, rejected, confirmed, use_case.count)
+        linked = add_links(cases, tied)
+        counted[place.name] = count_once(linked, rejected, confirmed, use_case.count)
         standing |= {str(case.key): case.member for case in cases}
     raised = alerts.of_scope(tx, use_case.id, question.region.scope.id, question.start)
     # A member whose day has left the study is still a case: it leaves an alert only when withdrawn.
@@ -260,7 +274,7 @@ def look(tx: Transaction, question: Question) -> Seen:
     for entry in line_list.current_entries(tx, older):
         if isinstance(entry, Case) and entry.use_case == use_case.id and entry.day < question.start:
             standing.setdefault(str(entry.key), entry.member)
-    return Seen(counted, tuple(raised), standing)
+    return Seen(counted, tuple(tied), tuple(raised), standing)
 
 
 def find_clusters(question: Question, seen: Seen, configuration: Configuration) -> tuple[Cluster, ...]:
@@ -346,12 +360,13 @@ def notices_of(changes: Iterable[AlertChange], use_case: UseCase) -> Iterator[ou
 
 
 def snapshot_of(question: Question, seen: Seen, clusters: Sequence[Cluster]) -> dict[str, Any]:
-    """All that is needed to explain and to recompute an evaluation."""
+    """All that is needed to explain and to recompute an evaluation: by place, the records of each case."""
     return {
         "start": question.start,
         "as_of": question.as_of,
         "known_at": question.known_at,
-        "cases": {p: sorted(r for c in counted for r in c.records) for p, counted in seen.counted.items()},
+        "cases": {p: sorted(c.records for c in counted) for p, counted in seen.counted.items()},
+        "links": seen.tied,
         "clusters": clusters,
     }
 

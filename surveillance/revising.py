@@ -50,7 +50,7 @@ def revise_line_list(
     was = line_list.current_entries(tx, affected)
     rows = [row for group in groups for row in _rows(group, configuration)]
     line_list.replace_rows(tx, affected, rows)
-    _propose_duplicates(tx, configuration, rows, now)
+    _propose_duplicates(tx, configuration, affected, rows, now)
     current = [row.entry for row in rows if row.known_until is None]
     return Revised(outcomes, _touched(configuration, [*was, *current]))
 
@@ -95,8 +95,13 @@ def _is_no_case(entry: Case | Exclusion) -> bool:
 
 
 def _propose_duplicates(
-    tx: Transaction, configuration: Configuration, rows: Iterable[ListedRow], now: datetime
+    tx: Transaction,
+    configuration: Configuration,
+    affected: Collection[RecordKey],
+    rows: Iterable[ListedRow],
+    now: datetime,
 ) -> None:
+    """Proposes the pairs that these records form now, and withdraws what they formed before."""
     current = [r.entry for r in rows if r.known_until is None and isinstance(r.entry, Case)]
     with_person = [case for case in current if case.person_keys]
     sharing = line_list.records_sharing(tx, {k for case in with_person for k in case.person_keys})
@@ -108,6 +113,7 @@ def _propose_duplicates(
         for (use_case, _), cases in by_place.items()
         for pair in propose(cases, configuration.use_cases[use_case].count)
     }
+    line_list.withdraw_duplicates(tx, affected, pairs)
     line_list.propose_duplicates(tx, pairs, now)
 
 

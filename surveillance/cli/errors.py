@@ -2,11 +2,14 @@
 
 from pydantic import ValidationError
 
+from surveillance.alerting.workflow import NotAllowed
+from surveillance.deciding import Unknown
 from surveillance.events.columns import ColumnsError
 from surveillance.kafka.admin import BrokerUnreachable, TopicFault
 from surveillance.kafka.broker import BrokerUnavailable
 from surveillance.offsets import TopicMissing
 from surveillance.service import Outage
+from surveillance.store.alerts import StaleAlert
 from surveillance.store.database import transient
 from surveillance.store.schema import SchemaFault
 from surveillance.use_case.fault import ConfigError
@@ -18,6 +21,9 @@ class Mistake(ValueError):
 
 _OURS = (
     Mistake,
+    NotAllowed,
+    StaleAlert,
+    Unknown,
     BrokerUnavailable,
     BrokerUnreachable,
     ColumnsError,

@@ -1,15 +1,15 @@
 """Pairs of records that may be one person's same event: proposed by the service, decided by people."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import and_, delete, or_, select
 
 from surveillance.line_list.duplicates import Pair, pair
 from surveillance.line_list.record import RecordKey
 from surveillance.store.database import Transaction
-from surveillance.store.statements import insert_into, insert_missing
+from surveillance.store.statements import chunks, insert_into, insert_missing
 from surveillance.store.tables import duplicates
 
 State = Literal["proposed", "confirmed", "rejected"]
@@ -21,6 +21,19 @@ def propose_duplicates(tx: Transaction, pairs: Iterable[Pair], at: datetime) -> 
     insert_missing(
         tx, duplicates, [{**_key(both), "state": "proposed", "proposed_at": at} for both in ordered]
     )
+
+
+def withdraw_duplicates(tx: Transaction, of: Collection[RecordKey], stand: Collection[Pair]) -> None:
+    """Removes the proposals about these records that no longer stand; what a person decided stays.
+
+    Idempotent by pair. Without it, what is proposed would depend on the order in which versions came.
+    """
+    a, b = duplicates.c.record_a, duplicates.c.record_b
+    for some in chunks(sorted(map(str, of)), 5_000):
+        about = and_(duplicates.c.state == "proposed", or_(a.in_(some), b.in_(some)))
+        for first, second in tx.execute(select(a, b).where(about)).all():
+            if (RecordKey.parse(first), RecordKey.parse(second)) not in stand:
+                tx.execute(delete(duplicates).where(about, a == first, b == second))
 
 
 def decide_duplicate(tx: Transaction, both: Pair, state: State, by: str, at: datetime) -> None:

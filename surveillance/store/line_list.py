@@ -14,6 +14,7 @@ from surveillance.store.duplicates import (
     duplicate_decisions,
     duplicates_in,
     propose_duplicates,
+    withdraw_duplicates,
 )
 from surveillance.store.records import (
     count_records,
@@ -45,6 +46,7 @@ __all__ = [
     "save_merges",
     "save_versions",
     "versions_of",
+    "withdraw_duplicates",
 ]
 
 _ENTRY = (
@@ -86,11 +88,14 @@ class EntryCount(NamedTuple):
 def replace_rows(tx: Transaction, keys: Collection[RecordKey], rows: Iterable[ListedRow]) -> None:
     """Writes all that is known of these records anew. Idempotent by record: what was listed before is gone.
 
-    Locks the persons of current cases: two records of one person never pass each other unseen.
+    Locks the persons of current and former cases: two records of one person never pass each other unseen.
     """
     rows = tuple(rows)
     numbers = numbers_of(tx, keys)
+    former: set[str] = set()
     for some in chunks(sorted(numbers.values())):
+        bearing = select(person_records.c.person_key).where(person_records.c.record.in_(some))
+        former.update(tx.execute(bearing).scalars())
         tx.execute(delete(line_list).where(line_list.c.record.in_(some)))
         tx.execute(delete(person_records).where(person_records.c.record.in_(some)))
     if not rows:
@@ -103,7 +108,7 @@ def replace_rows(tx: Transaction, keys: Collection[RecordKey], rows: Iterable[Li
         if row.known_until is None and isinstance(row.entry, Case)
         for person_key in row.entry.person_keys
     }
-    _lock_persons(tx, {person_key for person_key, _ in borne})
+    _lock_persons(tx, former | {person_key for person_key, _ in borne})
     insert_missing(tx, person_records, [{"person_key": p, "record": r} for p, r in sorted(borne)])
 
 

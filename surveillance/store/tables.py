@@ -144,7 +144,7 @@ class Duplicate(Base):
     """Two records that may be one person's same event. Only a person decides."""
 
     __tablename__ = "duplicates"
-    __table_args__ = (Index("ix_duplicates_state", "state"),)
+    __table_args__ = (Index("ix_duplicates_state", "state"), Index("ix_duplicates_record_b", "record_b"))
 
     record_a: Mapped[str] = mapped_column(Key, primary_key=True, comment="the smaller key: partner/kind/id")
     record_b: Mapped[str] = mapped_column(Key, primary_key=True, comment="the larger key")
@@ -152,6 +152,18 @@ class Duplicate(Base):
     proposed_at: Mapped[datetime] = mapped_column(comment="when the pair was first seen")
     decided_by: Mapped[str | None] = mapped_column(comment="who decided")
     decided_at: Mapped[datetime | None] = mapped_column(comment="when it was decided")
+
+
+class ConfirmedLink(Base):
+    """Two records that a person linked: friends, one household, whatever no field says."""
+
+    __tablename__ = "links"
+
+    record_a: Mapped[str] = mapped_column(Key, primary_key=True, comment="the smaller key: partner/kind/id")
+    record_b: Mapped[str] = mapped_column(Key, primary_key=True, comment="the larger key")
+    by: Mapped[str] = mapped_column(comment="who linked them")
+    at: Mapped[datetime] = mapped_column(comment="when")
+    reason: Mapped[str] = mapped_column(comment="why, in words that identify nobody")
 
 
 class DeadLetterRow(Base):
@@ -359,6 +371,7 @@ persons = _table(Person)
 person_records = _table(PersonRecord)
 merges = _table(Merge)
 duplicates = _table(Duplicate)
+links = _table(ConfirmedLink)
 dead_letters = _table(DeadLetterRow)
 ledger = _table(LedgerRow)
 pending_evaluations = _table(Pending)

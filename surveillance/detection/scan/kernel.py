@@ -16,14 +16,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from surveillance.detection.scan import lanes
+from surveillance.detection.scan.expectation import compiled, expected_in, log_likelihood_ratio
 
 # Words in a block of lanes: 32 windows of 16 bits, or 64 of 8.
 BLOCK_WORDS = lanes.WORDS
-
-_compiled = njit(nogil=True, cache=True, error_model="numpy")
 
 
 class Ground(NamedTuple):
@@ -87,117 +85,7 @@ _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32))
 
 
-@_compiled
-def log_likelihood_ratio(observed, expected, total):
-    """c ln(c/mu) + (C-c) ln((C-c)/(C-mu)) for c > mu, else 0; 0 ln 0 is 0 (Kulldorff 2005).
-
-    Infinite where nothing was expected: that happens only to bounds, a circle's own cases are expected in it.
-    """
-    if observed <= expected:
-        return 0.0
-    if expected <= 0:
-        return np.inf
-    ratio = observed * np.log(observed / expected)
-    rest = total - observed
-    if rest > 0:
-        ratio += rest * np.log(rest / (total - expected))
-    return ratio
-
-
-@_compiled
-def lay_out(first, order, tied, cases_at, limit, fill, entry_first, entry_location, entry_cases):
-    """Per centre, the locations with cases that its circles may hold, and the cases of the circle there.
-
-    cases_at: (n, strata). limit: most cases in a circle. A location's entry carries the cases of the circle
-    that ends with its tie group: a smaller one does not exist. Called without `fill` it only counts, into
-    entry_first: (k + 1,). Then entry_location: (m,), entry_cases: (m, strata).
-    """
-    strata = cases_at.shape[1]
-    inside = np.zeros(strata, np.int64)
-    entries = 0
-    for row in range(len(first) - 1):
-        inside[:] = 0
-        held = 0
-        at = first[row]
-        while at < first[row + 1]:
-            after = at + 1
-            while after < first[row + 1] and tied[after]:
-                after += 1
-            group = 0
-            for one in range(at, after):
-                for stratum in range(strata):
-                    group += cases_at[order[one], stratum]
-            held += group
-            if held > limit:
-                break
-            opened = entries
-            for one in range(at, after):
-                here = 0
-                for stratum in range(strata):
-                    inside[stratum] += cases_at[order[one], stratum]
-                    here += cases_at[order[one], stratum]
-                if here > 0:
-                    if fill:
-                        entry_location[entries] = order[one]
-                    entries += 1
-            if fill:
-                for entry in range(opened, entries):
-                    for stratum in range(strata):
-                        entry_cases[entry, stratum] = inside[stratum]
-            at = after
-        entry_first[row + 1] = entries
-
-
-@_compiled
-def expected_in(entry_cases, entry, share, window):
-    """Expected count of a circle and window: cases of the circle times the window's share, by stratum."""
-    expected = 0.0
-    for stratum in range(share.shape[0]):
-        expected += entry_cases[entry, stratum] * share[stratum, window, 0] / share[stratum, window, 1]
-    return expected
-
-
-@_compiled
-def lowest_expected(entry_first, entry_cases, entry_bin, share, lowest):
-    """Fill lowest: (bins, windows) with the least expected count of any circle of the bin."""
-    lowest[:] = np.inf
-    for row in range(len(entry_first) - 1):
-        last_bin = -1
-        for entry in range(entry_first[row], entry_first[row + 1]):
-            # Circles grow, so the first of a bin is the centre's least.
-            if entry_bin[entry] == last_bin:
-                continue
-            last_bin = entry_bin[entry]
-            for window in range(share.shape[1]):
-                expected = expected_in(entry_cases, entry, share, window)
-                if expected < lowest[last_bin, window]:
-                    lowest[last_bin, window] = expected
-
-
-@_compiled
-def counts_to_reach(levels, lowest, recent, total, min_cases, shortest, out):
-    """Fill out: (levels, bins, windows): the smallest count that can reach a level; recent + 1 if none can.
-
-    The statistic falls as the expected count rises, so the bin's lowest expected count bounds them all.
-    The level is lowered by a hair: rounding must never hide a tie.
-    """
-    for level in range(len(levels)):
-        target = levels[level] - 1e-9
-        for window in range(shortest - 1, lowest.shape[1]):
-            most = recent[window]
-            count = min_cases
-            for one in range(lowest.shape[0]):
-                expected = lowest[one, window]
-                while count > min_cases and log_likelihood_ratio(count - 1, expected, total) >= max(
-                    target, 1e-300
-                ):
-                    count -= 1
-                while count <= most and log_likelihood_ratio(count, expected, total) < max(target, 1e-300):
-                    count += 1
-                out[level, one, window] = count
-
-
-@_compiled
+@compiled
 def _mix(word):
     """The output function of SplitMix64 (Steele, Lea, Flood 2014)."""
     word = (word ^ (word >> _SHIFTS[0])) * _MIX_1
@@ -205,7 +93,7 @@ def _mix(word):
     return word ^ (word >> _SHIFTS[2])
 
 
-@_compiled
+@compiled
 def _below(state, bound):
     """(next state, a uniform integer below `bound`, at most 2**32), without bias (Lemire 2019)."""
     wide = np.uint64(bound)
@@ -219,7 +107,7 @@ def _below(state, bound):
     return state, np.int64(product >> _SHIFTS[3])
 
 
-@_compiled
+@compiled
 def _draw(seed, replicate, null, pool, location):
     """Fill location with where the recent cases are after one permutation of the days over the cases.
 
@@ -239,7 +127,7 @@ def _draw(seed, replicate, null, pool, location):
             drawn += 1
 
 
-@_compiled
+@compiled
 def _add_cases(location, age, patterns, blocks, locations, rows, rows_at, drawn, drawn_at):
     """Add recent cases to their locations' rows; fills drawn with those locations, returns how many."""
     count = 0
@@ -257,7 +145,7 @@ def _add_cases(location, age, patterns, blocks, locations, rows, rows_at, drawn,
     return count
 
 
-@_compiled
+@compiled
 def _improve(counts, entry, first_lane, reach, ground, best, where):
     """Exact statistics of the windows of one block whose count can reach the level; keeps the highest."""
     per_word = 64 // ground.lane_bits
@@ -277,7 +165,7 @@ def _improve(counts, entry, first_lane, reach, ground, best, where):
     return best
 
 
-@_compiled
+@compiled
 def _rank_locations(start, after, location, rank):
     """Fill rank with each location's place in the centre's order; returns the words of its bitmap.
 
@@ -291,7 +179,7 @@ def _rank_locations(start, after, location, rank):
     return words
 
 
-@_compiled
+@compiled
 def _scan_centre(centre, drawn, drawn_count, rows, ground, goal, rank, bitmap, events, level, best, where):
     """Move every replicate on by all circles of one centre: its levels reached, its highest statistic.
 
@@ -299,8 +187,9 @@ def _scan_centre(centre, drawn, drawn_count, rows, ground, goal, rank, bitmap, e
     locations drawn by distance (a bitmap over ranks), then grow the circle from one to the next. The hot
     loop is two additions and one comparison for all windows at once.
     """
-    start, location, bin_of = ground.first[centre], ground.location, ground.bin
-    words = _rank_locations(start, ground.first[centre + 1], location, rank)
+    start, after = ground.first[centre], ground.first[centre + 1]
+    location, bin_of = ground.location, ground.bin
+    words = _rank_locations(start, after, location, rank)
     levels, blocks, bins = len(goal.levels), goal.blocks, goal.reach.shape[1]
     gap, guard, keep_highest = goal.gap, ground.guard, goal.keep_highest
     lanes_per_block = BLOCK_WORDS * (64 // ground.lane_bits)
@@ -309,18 +198,24 @@ def _scan_centre(centre, drawn, drawn_count, rows, ground, goal, rank, bitmap, e
         reached = level[replicate]
         if reached == levels and not keep_highest:
             continue
-        drawn_at = replicate * ground.locations
-        for one in range(drawn_at, drawn_at + drawn_count[replicate]):
-            place = rank[drawn[one]]
-            bitmap[place >> 6] |= _ONE << np.uint64(place & 63)
         found = 0
-        for word in range(words):
-            bits = bitmap[word]
-            bitmap[word] = 0
-            while bits != 0:
-                events[found] = start + (word << 6) + lanes.trailing_zeros(bits)
-                bits &= bits - _ONE
+        if 2 * drawn_count[replicate] > ground.locations:
+            # Most locations are drawn: to pass by the others, whose rows are zero, is cheaper than to sort.
+            for entry in range(start, after):
+                events[found] = entry
                 found += 1
+        else:
+            drawn_at = replicate * ground.locations
+            for one in range(drawn_at, drawn_at + drawn_count[replicate]):
+                place = rank[drawn[one]]
+                bitmap[place >> 6] |= _ONE << np.uint64(place & 63)
+            for word in range(words):
+                bits = bitmap[word]
+                bitmap[word] = 0
+                while bits != 0:
+                    events[found] = start + (word << 6) + lanes.trailing_zeros(bits)
+                    bits &= bits - _ONE
+                    found += 1
         for block in range(blocks):
             # For the highest, look for anything above it: the last level it reached is just below.
             look = max(reached - 1, 0) if keep_highest else reached
@@ -349,7 +244,7 @@ def _scan_centre(centre, drawn, drawn_count, rows, ground, goal, rank, bitmap, e
         level[replicate] = reached
 
 
-@_compiled
+@compiled
 def scan_observed(location, age, null, ground, goal, highest, where):
     """Each centre's highest statistic: highest: (k,), where: (k, 3) = entry, window index, count.
 
@@ -371,7 +266,7 @@ def scan_observed(location, age, null, ground, goal, highest, where):
         highest[centre] = best[0]
 
 
-@_compiled
+@compiled
 def scan_replicates(seed, first_replicate, null, ground, goal, level, best):
     """Scan len(level) replicates: how many of the ascending levels each reaches, its highest found in best.
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surveillance.detection.cluster import Study
-from surveillance.detection.scan import kernel
+from surveillance.detection.scan import expectation, kernel
 from surveillance.detection.scan.circles import Circles
 
 Floats = npt.NDArray[np.float64]
@@ -45,7 +45,7 @@ def lay_out(study: Study, circles: Circles, windows: int, max_share: float, day_
     recent = share[:, :, 0].sum(axis=0).astype(np.int64)
     ground = _ground(study, circles, stratum, occupied, share, max_share)
     lowest = np.empty((int(ground.bin.max(initial=0)) + 1, windows))
-    kernel.lowest_expected(ground.first, ground.cases, ground.bin, share, lowest)
+    expectation.lowest_expected(ground.first, ground.cases, ground.bin, share, lowest)
     is_recent = age < windows
     return Layout(
         circles=circles,
@@ -105,7 +105,9 @@ def goal_of(layout: Layout, levels: Floats, min_cases: int, shortest: int, keep_
     bins, windows = layout.lowest.shape
     ground = layout.ground
     reach = np.full((len(levels), bins, windows), int(layout.recent[-1]) + 1, np.int64)
-    kernel.counts_to_reach(levels, layout.lowest, layout.recent, ground.total, min_cases, shortest, reach)
+    expectation.counts_to_reach(
+        levels, layout.lowest, layout.recent, ground.total, min_cases, shortest, reach
+    )
     half = np.int64(1) << (ground.lane_bits - 1)
     gap = _pack(half - np.minimum(reach, half), ground.lane_bits).transpose(0, 2, 1, 3)
     return kernel.Goal(levels, reach, gap.reshape(-1), gap.shape[1], keep_highest)
@@ -144,7 +146,7 @@ def _entries(
     entry_first = np.zeros(len(circles.first), np.int64)
     location, held = np.empty(0, np.int32), np.empty((0, strata), np.int32)
     for fill in (False, True):
-        kernel.lay_out(
+        expectation.lay_out(
             circles.first, circles.order, circles.tied, cases_at, limit, fill, entry_first, location, held
         )
         if not fill:
@@ -161,7 +163,8 @@ def _bins(held: Ints) -> npt.NDArray[np.uint8]:
     while len(edges) > MAX_BINS:
         ratio += 0.005
         edges = _edges(most, ratio)
-    return (np.searchsorted(edges, held, side="right") - 1).astype(np.uint8)
+    bin_of = np.searchsorted(edges, np.arange(most + 1), side="right") - 1
+    return bin_of.astype(np.uint8)[held]
 
 
 def _edges(most: int, ratio: float) -> Ints:

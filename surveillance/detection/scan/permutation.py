@@ -11,7 +11,7 @@ import numpy.typing as npt
 from surveillance.detection.cluster import Cluster, Locations, Study
 from surveillance.detection.monte_carlo import p_values
 from surveillance.detection.parameters import check, evidence, flag, number, whole
-from surveillance.detection.scan import kernel
+from surveillance.detection.scan import expectation, kernel
 from surveillance.detection.scan.circles import circles_of
 from surveillance.detection.scan.layout import Floats, Ints, Layout, goal_of, lay_out
 
@@ -118,8 +118,9 @@ class PermutationScan:
     ) -> tuple[Ints, Floats]:
         """Levels reached by, and highest statistic of, `count` replicates from number `first`."""
         reached, best = np.zeros(count, np.int64), np.zeros(count)
-        row_bytes = goal.blocks * len(layout.occupied) * kernel.BLOCK_WORDS * 8
-        batch = max(8, min(BATCH_BYTES // row_bytes, -(-count // self.threads)))
+        touched = min(len(layout.occupied), int(layout.recent[-1]))
+        row_bytes = goal.blocks * touched * kernel.BLOCK_WORDS * 8
+        batch = max(8, min(BATCH_BYTES // max(row_bytes, 1), -(-count // self.threads)))
 
         def scan_batch(start: int) -> None:
             part = slice(start, min(start + batch, count))
@@ -195,7 +196,7 @@ def _found(study: Study, layout: Layout, row: int, highest: Floats, where: Ints)
         locations=layout.circles.locations_until(row, int(layout.occupied[ground.location[entry]])),
         window_days=window + 1,
         observed=count,
-        expected=float(kernel.expected_in(ground.cases, entry, ground.share, window)),
+        expected=float(expectation.expected_in(ground.cases, entry, ground.share, window)),
         statistic=float(highest[row]),
     )
 

@@ -84,6 +84,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("record_a", "record_b", name=op.f("pk_duplicates")),
     )
     op.create_index("ix_duplicates_state", "duplicates", ["state"], unique=False)
+    op.create_index("ix_duplicates_record_b", "duplicates", ["record_b"], unique=False)
+    op.create_table(
+        "links",
+        sa.Column("record_a", KEY, nullable=False, comment="the smaller key: partner/kind/id"),
+        sa.Column("record_b", KEY, nullable=False, comment="the larger key"),
+        sa.Column("by", sa.Text(), nullable=False, comment="who linked them"),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="when"),
+        sa.Column("reason", sa.Text(), nullable=False, comment="why, in words that identify nobody"),
+        sa.PrimaryKeyConstraint("record_a", "record_b", name=op.f("pk_links")),
+    )
     op.create_table(
         "evaluations",
         sa.Column("id", ROW_ID, nullable=False, comment="number of the evaluation"),
@@ -406,6 +416,8 @@ def downgrade() -> None:
     op.drop_table("ledger")
     op.drop_index("ix_evaluations_scope", table_name="evaluations")
     op.drop_table("evaluations")
+    op.drop_table("links")
+    op.drop_index("ix_duplicates_record_b", table_name="duplicates")
     op.drop_index("ix_duplicates_state", table_name="duplicates")
     op.drop_table("duplicates")
     op.drop_index("ix_dead_letters_partner", table_name="dead_letters")

@@ -60,11 +60,12 @@ def demo(
         _load_history(stack, earlier)
         cluster = InjectedCluster(choose_centre(world, rng))
         feed = live(world, rng, datetime.now(UTC), cluster, earlier=earlier, duration=_LIVE)
-        alert = _stream_until_alert(stack, feed)
-        _show(stack, alert, as_json)
-        if not exit_after_first_alert:
-            console.print("The service goes on. Ctrl-C ends it.")
-            _wait(stack)
+        for alert in _stream(stack, feed):
+            _show(stack, alert, as_json)
+            if exit_after_first_alert:
+                return
+        console.print("That was the live feed. The service goes on; Ctrl-C ends it.")
+        _wait(stack)
 
 
 @contextmanager
@@ -101,26 +102,32 @@ def _load_history(stack: Stack, earlier: list[Published]) -> None:
         progress.update(task, completed=handled)
 
 
-def _stream_until_alert(stack: Stack, feed: Iterable[Published]) -> Alert:
-    """Publishes the live feed at its own pace, to its end; the first alert that opened meanwhile or after."""
-    found: Alert | None = None
+def _stream(stack: Stack, feed: Iterable[Published]) -> Iterator[Alert]:
+    """Publishes the live feed at its own pace; yields the first alert as soon as it is open."""
+    told = False
     with progress_bar() as progress, Publisher(stack.settings.brokers) as publisher:
         task = progress.add_task("live reports", total=None)
         for message in feed:
             while datetime.now(UTC) < message.reported_at:
                 time.sleep(_POLL_SECONDS)
-                found = found or _first_open(stack)
-            if found is not None:
-                return found
             _publish(publisher, message)
             progress.advance(task)
+            alert = None if told else _first_open(stack)
+            if alert is not None:
+                told = True
+                yield alert
         publisher.flush()
-        deadline = time.monotonic() + _GIVE_UP_SECONDS
-        while (found := _first_open(stack)) is None:
-            if time.monotonic() > deadline:
-                raise StackFailed(f"no alert opened; see {stack.directory / 'worker.log'}")
-            time.sleep(_POLL_SECONDS)
-    return found
+    if not told:
+        yield _wait_for_alert(stack)
+
+
+def _wait_for_alert(stack: Stack) -> Alert:
+    deadline = time.monotonic() + _GIVE_UP_SECONDS
+    while (alert := _first_open(stack)) is None:
+        if time.monotonic() > deadline:
+            raise StackFailed(f"no alert opened; see {stack.directory / 'worker.log'}")
+        time.sleep(_POLL_SECONDS)
+    return alert
 
 
 def _publish(publisher: Publisher, message: Published, backfill: bool = False) -> None:

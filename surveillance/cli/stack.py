@@ -27,6 +27,10 @@ class StackFailed(RuntimeError):
     """A part of the service ended by itself; the text names its log."""
 
 
+def _leave(_number: int, _frame: object) -> None:
+    sys.exit(143)
+
+
 @dataclass
 class Stack:
     """Everything under one directory, which is emptied first. Leaves the context with nothing running."""
@@ -37,6 +41,7 @@ class Stack:
     keep: bool = True
 
     def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, _leave)  # else the parts would outlive a command that is ended
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}

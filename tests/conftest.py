@@ -1,13 +1,13 @@
 """Fixtures that every package's tests may use."""
 
 import itertools
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from plugins.absent import absent
 from postgresql_server import PostgresqlServer, find_programs
 from surveillance.store.database import Store
 
@@ -15,20 +15,12 @@ _numbers = itertools.count(1)
 DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
 
 
-def absent(what: str) -> None:
-    """Skips a test for what this machine lacks; where CI=true, nothing may be missing."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what}, and CI=true allows nothing to be missing", pytrace=False)
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgresqlServer]:
     """One server a session, started when the first test asks for it."""
     programs = find_programs()
     if programs is None:
-        absent("PostgreSQL's server programs (initdb, pg_ctl) are not installed")
-        return
+        absent("PostgreSQL", "its server programs (initdb, pg_ctl) are not installed")
     server = PostgresqlServer.create(programs)
     yield server
     server.remove()

@@ -1,4 +1,4 @@
-"""A real server and a real Chromium for the pages. Without Chromium the tests are skipped, except in CI."""
+"""A real server and a real Chromium for the pages."""
 
 import os
 import shutil
@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Error, sync_playwright
 
+from plugins.absent import absent
 from surveillance.web.app import make_web
 from surveillance.web.source import AlertSource
 
@@ -31,24 +32,18 @@ FLAGS = (
 Serve = Callable[[AlertSource], AbstractContextManager[str]]
 
 
-def _missing(reason: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{reason}; with CI=true the page tests must run")
-    pytest.skip(f"{reason}: the page tests need it (Debian: apt-get install chromium)")
-
-
 # Per module: while Playwright runs, its event loop is this thread's, and no other test could start one.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Chromium with an empty profile."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        _missing("Chromium is not installed")
+        absent("Chromium", "it is not installed (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         except Error as problem:
-            _missing(f"Chromium does not start ({str(problem).splitlines()[0]})")
+            absent("Chromium", f"it does not start ({str(problem).splitlines()[0]})")
         yield browser
         browser.close()
 

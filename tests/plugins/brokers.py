@@ -1,15 +1,14 @@
 """Brokers for tests: `embedded_broker` and a real `apache_kafka`, one of each for the whole session.
 
-Where Kafka cannot run the tests that need it are skipped and say why; with CI=true they fail instead.
+Where one cannot run, it is absent, and says why.
 """
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
-from typing import NoReturn
 
 import pytest
 
+from plugins.absent import absent
 from plugins.kafka_harness import ApacheKafka, KafkaAbsent, fetch_jars
 from surveillance.kafka.broker import BrokerUnavailable, EmbeddedBroker
 
@@ -20,8 +19,8 @@ def embedded_broker() -> Iterator[EmbeddedBroker]:
     try:
         broker = EmbeddedBroker()
         broker.start()
-    except BrokerUnavailable as absent:
-        _cannot(str(absent))
+    except BrokerUnavailable as problem:
+        absent("The embedded broker", str(problem))
     yield broker
     broker.stop()
 
@@ -31,8 +30,8 @@ def apache_kafka() -> Iterator[ApacheKafka]:
     """A real Apache Kafka. A test that stops or kills it starts it again before it ends."""
     try:
         fetch_jars()
-    except KafkaAbsent as absent:
-        _cannot(f"Apache Kafka: {absent}")
+    except KafkaAbsent as problem:
+        absent("Apache Kafka", str(problem))
     kafka = ApacheKafka()
     try:
         kafka.start()
@@ -52,9 +51,3 @@ def new_topic() -> Callable[[str], str]:
     """Makes a topic name that no other test uses: new_topic("incidents.v1.north")."""
     run = uuid.uuid4().hex[:8]
     return lambda name: f"t{run}.{name}"
-
-
-def _cannot(reason: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)

@@ -1,0 +1,37 @@
+# One image for every command of the service: worker, web, db upgrade, topics create, publish.
+# docker-compose.yml runs it with a read-only root file system; only /tmp is written.
+ARG PYTHON=3.11-slim-bookworm
+
+FROM python:${PYTHON} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+RUN python -m venv /opt/surveillance
+COPY requirements.lock /build/
+RUN /opt/surveillance/bin/pip install --require-hashes --only-binary=:all: -r /build/requirements.lock
+COPY requirements-dev.lock pyproject.toml README.md LICENSE /build/
+# Of the development pins, those that building a wheel takes; pip refuses to go on if one is missing.
+RUN awk '/^[a-z]/ {keep = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} keep' \
+      /build/requirements-dev.lock > /build/wheel.lock \
+ && pip install --require-hashes --only-binary=:all: -r /build/wheel.lock
+COPY surveillance /build/surveillance
+COPY agents /build/agents
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir /build/dist /build \
+ && /opt/surveillance/bin/pip install --no-deps /build/dist/*.whl
+# Compiled code is for the kind of processor it was made on: elsewhere the first start compiles it again.
+RUN NUMBA_CACHE_DIR=/opt/numba-cache /opt/surveillance/bin/surveillance warm
+
+FROM python:${PYTHON}
+RUN groupadd --gid 10001 surveillance \
+ && useradd --uid 10001 --gid surveillance --no-create-home --home-dir /tmp --shell /usr/sbin/nologin surveillance
+COPY --from=build /opt/surveillance /opt/surveillance
+COPY --from=build --chown=surveillance:surveillance /opt/numba-cache /opt/numba-cache
+COPY config /app/config
+ENV PATH=/opt/surveillance/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    NUMBA_CACHE_DIR=/tmp/numba-cache \
+    SURVEILLANCE_CONFIG_DIR=/app/config
+WORKDIR /app
+USER surveillance
+# numba refuses a cache directory that it cannot write to, so each container starts from a copy of its own.
+ENTRYPOINT ["/bin/sh", "-c", "cp -R /opt/numba-cache /tmp/ && exec surveillance \"$@\"", "surveillance"]
+CMD ["--help"]

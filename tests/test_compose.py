@@ -1,0 +1,177 @@
+"""docker-compose.yml and what it starts from. No test here needs Docker."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from plugins.kafka_harness import POM, ROOT, SERVER
+from surveillance.settings import Settings
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+
+# Addresses and folders are a machine's own; the last three only make Kafka clean up sooner.
+NOT_COMPARED = {
+    "controller.quorum.voters",
+    "listeners",
+    "advertised.listeners",
+    "log.dirs",
+    "log.cleaner.backoff.ms",
+    "log.retention.check.interval.ms",
+    "log.initial.task.delay.ms",
+}
+
+
+def environment(service: str) -> dict[str, str]:
+    return {key: str(value) for key, value in SERVICES[service].get("environment", {}).items()}
+
+
+def test_it_follows_the_compose_specification() -> None:
+    schema = json.loads((ROOT / "tests/compose/compose-spec.json").read_text())
+    faults = [
+        f"{fault.json_path}: {fault.message}" for fault in Draft202012Validator(schema).iter_errors(COMPOSE)
+    ]
+    assert faults == []
+
+
+def test_the_schema_would_refuse_a_misspelt_key() -> None:
+    schema = json.loads((ROOT / "tests/compose/compose-spec.json").read_text())
+    misspelt = {"services": {"web": {"image": "a:1", "depend_on": ["b"]}}}
+    assert not Draft202012Validator(schema).is_valid(misspelt)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_setting_of_ours_exists(service: str) -> None:
+    known = {f"SURVEILLANCE_{name.upper()}" for name in Settings.model_fields}
+    assert {name for name in environment(service) if name.startswith("SURVEILLANCE_")} <= known
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_settings_are_values_that_the_service_accepts(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(service).items():
+        monkeypatch.setenv(name, re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value))
+    monkeypatch.setenv("SURVEILLANCE_CONFIG_DIR", str(ROOT / "config"))
+    Settings()
+
+
+def test_kafka_runs_with_the_settings_that_the_tests_run_it_with() -> None:
+    tested = dict(line.split("=", 1) for line in SERVER.splitlines())
+    assert tested.keys() >= NOT_COMPARED
+    expected = {key: value for key, value in tested.items() if key not in NOT_COMPARED}
+    given = environment("kafka")
+    assert {key: given.get("KAFKA_" + key.upper().replace(".", "_")) for key in expected} == expected
+
+
+def test_kafka_is_the_version_that_the_tests_run() -> None:
+    tested = re.search(r"<artifactId>kafka_[\d.]+</artifactId>\s*<version>(.+?)</version>", POM.read_text())
+    assert tested
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{tested[1]}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_image_has_a_fixed_version(service: str) -> None:
+    assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-\w+)?", SERVICES[service]["image"])
+
+
+def test_our_image_has_the_version_of_the_package() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert {service["image"] for service in OURS.values()} == {f"surveillance:{version}"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_nothing_is_published_beyond_this_machine(service: str) -> None:
+    published = SERVICES[service].get("ports", [])
+    assert all(str(port).startswith("127.0.0.1:") for port in published)
+    assert SERVICES[service].get("network_mode") is None
+
+
+def test_only_services_that_publish_a_page_have_a_network_with_a_way_out() -> None:
+    assert COMPOSE["networks"]["inside"]["internal"] is True
+    outside = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
+    assert outside == {"web", "prometheus"}
+
+
+def test_any_number_of_workers_can_run() -> None:
+    assert not {"container_name", "hostname", "ports"} & SERVICES["worker"].keys()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_service_has_rights_that_it_does_not_need(service: str) -> None:
+    chosen = SERVICES[service]
+    assert chosen["cap_drop"] == ["ALL"]
+    assert chosen["security_opt"] == ["no-new-privileges:true"]
+    assert not {"cap_add", "privileged", "pid", "ipc"} & chosen.keys()
+    if service != "kafka":  # its image writes its settings beside its programs when it starts
+        assert chosen["read_only"] is True
+
+
+def test_every_secret_comes_from_the_env_file_and_its_absence_is_told() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    required = set(re.findall(r"\$\{(\w+):\?copy \.env\.example to \.env and fill it in\}", text))
+    example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert required == example.keys() == {"POSTGRES_PASSWORD", "DEAD_LETTER_KEY"}
+    assert set(example.values()) == {""}, "an example that works is a password that everybody knows"
+    secrets = [
+        v for s in SERVICES for k, v in environment(s).items() if "PASSWORD" in k or k.endswith("_KEY")
+    ]
+    assert secrets
+    assert all(value.startswith("${") for value in secrets)
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_the_worker_waits_for_its_schema_and_topics_and_those_for_what_they_need() -> None:
+    conditions = {
+        (name, needed): wait["condition"]
+        for name, service in SERVICES.items()
+        for needed, wait in service.get("depends_on", {}).items()
+    }
+    done, healthy = "service_completed_successfully", "service_healthy"
+    assert conditions == {
+        ("migrate", "postgres"): healthy,
+        ("topics", "kafka"): healthy,
+        ("worker", "migrate"): done,
+        ("worker", "topics"): done,
+        ("web", "migrate"): done,
+    }
+    assert {name for name, service in SERVICES.items() if service["restart"] == "no"} == {"migrate", "topics"}
+    assert all("healthcheck" in service for service in SERVICES.values() if service["restart"] != "no")
+
+
+def test_prometheus_asks_the_workers_where_they_answer() -> None:
+    asked = yaml.safe_load((ROOT / "config/prometheus/prometheus.yml").read_text())
+    by_name = {job["job_name"]: job for job in asked["scrape_configs"]}
+    (found,) = by_name["worker"]["dns_sd_configs"]
+    worker = environment("worker")
+    assert found["names"] == ["worker"]
+    assert str(found["port"]) == worker["SURVEILLANCE_METRICS_PORT"]
+    assert worker["SURVEILLANCE_METRICS_HOST"] == "0.0.0.0"
+    assert set(SERVICES["prometheus"]["networks"]) & set(SERVICES["worker"]["networks"])
+
+
+def test_the_image_holds_what_its_build_copies_and_nothing_else_of_this_folder() -> None:
+    copied = {
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+        for source in line.split()[:-1]
+    }
+    allowed = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    assert copied == allowed
+    assert all((ROOT / source).exists() for source in copied)
+
+
+def test_mounted_files_exist() -> None:
+    mounted = {
+        str(volume).split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+        if str(volume).startswith("./")
+    }
+    assert mounted == {"./config", "./config/prometheus"}
+    assert all(Path(ROOT, folder).is_dir() for folder in mounted)

@@ -18,6 +18,7 @@ from surveillance import clockwork, observe, pipeline
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.delivery.alerts_topic import CHANNEL, AlertsTopic
 from surveillance.events.message import Message
+from surveillance.intake import Intake
 from surveillance.kafka.admin import BrokerUnreachable, Offsets
 from surveillance.kafka.producer import DeliveryFailed
 from surveillance.kafka.reader import read_range
@@ -81,7 +82,7 @@ class Service:
                 messages,
                 self.configuration,
                 self.store,
-                pipeline.Intake(
+                Intake(
                     place=self.logs.place,
                     dead_letter_key=self._dead_letter_key,
                     now=self.clock(),

@@ -136,7 +136,6 @@ def _publish(publisher: Publisher, message: Published, backfill: bool = False) -
         message.key.encode(),
         message.value,
         _fail_loudly,
-        int(message.reported_at.timestamp() * 1000) if backfill else None,
     )
 
 

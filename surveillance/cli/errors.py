@@ -10,7 +10,7 @@ from surveillance.kafka.broker import BrokerUnavailable
 from surveillance.offsets import TopicMissing
 from surveillance.service import Outage
 from surveillance.store.alerts import StaleAlert
-from surveillance.store.database import transient
+from surveillance.store.database import UrlFault, transient
 from surveillance.store.schema import SchemaFault
 from surveillance.use_case.fault import ConfigError
 
@@ -32,6 +32,7 @@ _OURS = (
     SchemaFault,
     TopicFault,
     TopicMissing,
+    UrlFault,
 )
 
 

@@ -1,12 +1,11 @@
 """From a file's rows to a partner's topic: validated, counted, every fault told by its line."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from rich.console import Console
@@ -48,8 +47,7 @@ class Feed:
 
     def faults_of(self, row: Row, gazetteer: Gazetteer, now: datetime) -> tuple[Fault, ...]:
         """Every rule that a row breaks, under its columns' names; none where it would be accepted."""
-        received_at = reported_at(row, now) if self.backfill else now
-        faults = check_row(row, self.source, self.partner.organisation, received_at, self.columns)
+        faults = check_row(row, self.source, self.partner.organisation, now, self.columns)
         if faults or row.payload is None:
             return faults
         try:
@@ -65,7 +63,6 @@ class Sent:
 
     sent: int = 0
     refused: int = 0
-    codes: Counter[str] = field(default_factory=Counter)
     failures: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -109,6 +106,14 @@ def read_columns(text: str | None, path: Path, kind: Kind) -> dict[str, str]:
     return {name.strip(): column.strip() for name, _, column in pairs}
 
 
+def read_zone(name: str) -> ZoneInfo:
+    """A time zone by its name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Mistake(f"--time-zone {name}: there is none; use a name such as Europe/London") from None
+
+
 def reported_at(row: Row, otherwise: datetime) -> datetime:
     """When a row was reported: as history is received then. `otherwise` where it does not say."""
     value = (row.payload or {}).get("reported_at")
@@ -126,7 +131,6 @@ def send(
     lock = Lock()
     topic = topic_name(feed.kind, feed.partner.id, prefix, feed.backfill)
     task = progress.add_task(f"publishing to {topic}", total=total)
-    now = datetime.now(UTC)
 
     def report(line: int, error: str | None) -> None:
         with lock:
@@ -137,10 +141,9 @@ def send(
 
     with Publisher(brokers) as publisher:
         for row in rows:
-            value = encode(row.payload or {})
-            key = str((row.payload or {}).get("record_id") or (row.payload or {}).get("encounter_id") or "")
-            at = int(reported_at(row, now).timestamp() * 1000) if feed.backfill else None
-            publisher.publish(topic, key.encode(), value, lambda e, n=row.line: report(n, e), at)  # type: ignore[misc]
+            payload = row.payload or {}
+            key = str(payload.get("record_id") or payload.get("encounter_id") or "")
+            publisher.publish(topic, key.encode(), encode(payload), lambda e, n=row.line: report(n, e))  # type: ignore[misc]
         publisher.flush()
     return done
 

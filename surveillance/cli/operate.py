@@ -11,7 +11,7 @@ from prometheus_client import start_http_server
 from surveillance.cli.errors import Mistake
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.detection.scan.permutation import warm as warm_up
-from surveillance.events.topics import ALERTS_TOPIC, parse_topic
+from surveillance.events.topics import ALERTS_TOPIC
 from surveillance.kafka.admin import TopicSpec, create_topics
 from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.log import configure_logging
@@ -107,17 +107,8 @@ def topics_create() -> None:
 
 
 def topic_specs(configuration: Configuration, settings: Settings) -> list[TopicSpec]:
-    """The topics as they should be. History and replays carry their own times; live events cannot."""
-    prefix = settings.topic_prefix
-    copies = settings.replication_factor
-    events = [
-        TopicSpec(name, settings.partitions, copies, received_by_broker=not _is_history(name, prefix))
-        for name in configuration.topics(prefix)
-    ]
+    """The topics as they should be: every partner's, live and history, and the alerts topic."""
+    prefix, copies = settings.topic_prefix, settings.replication_factor
+    names = configuration.topics(prefix)
     alerts = TopicSpec(prefix + ALERTS_TOPIC, settings.partitions, copies, compacted=True)
-    return [*events, alerts]
-
-
-def _is_history(topic: str, prefix: str) -> bool:
-    source = parse_topic(topic, prefix)
-    return source is not None and source.backfill
+    return [*(TopicSpec(name, settings.partitions, copies) for name in names), alerts]

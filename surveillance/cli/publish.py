@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -15,6 +14,7 @@ from surveillance.cli.feeding import (
     open_feed,
     progress_bar,
     read_columns,
+    read_zone,
     send,
     tell_faults,
 )
@@ -75,7 +75,7 @@ def _run(
     if not file.is_file():
         raise Mistake(f"{file}: there is no such file")
     mapping = read_columns(columns, file, kind)
-    feed = open_feed(configuration, file, partner, kind, mapping, ZoneInfo(time_zone), backfill)
+    feed = open_feed(configuration, file, partner, kind, mapping, read_zone(time_zone), backfill)
     rows = _validate(feed, configuration.gazetteer)
     if dry_run:
         typer.echo(f"{file}: {rows} valid rows; nothing was sent")

@@ -164,6 +164,7 @@ def _evidence(row: alerts.StoredChange) -> dict[str, Any]:
         "reason": change.reason,
         "as_of": change.alert.as_of.isoformat(),
         "severity": change.alert.severity,
+        "alive": change.alert.alive,
         "members": list(change.alert.members),
         "clusters": [to_json(cluster) for cluster in change.alert.clusters],
     }

@@ -27,15 +27,14 @@ class TopicFault(RuntimeError):
 class TopicSpec:
     """A topic as it should be.
 
-    `received_by_broker`: the broker stamps each message when it takes it (LogAppendTime), so that no
-    partner can choose when it was received. False for replays and history, which carry their own times.
+    The broker stamps each message when it takes it (LogAppendTime): no partner can choose when it was
+    received.
     `compacted`: the last message of each key is kept for ever. `retention_hours` None keeps everything.
     """
 
     name: str
     partitions: int
     replication_factor: int = 1
-    received_by_broker: bool = True
     compacted: bool = False
     retention_hours: float | None = 168.0
 
@@ -43,7 +42,7 @@ class TopicSpec:
         """Kafka's names for it."""
         retention_ms = -1 if self.retention_hours is None else int(self.retention_hours * 3_600_000)
         chosen = {
-            "message.timestamp.type": "LogAppendTime" if self.received_by_broker else "CreateTime",
+            "message.timestamp.type": "LogAppendTime",
             "cleanup.policy": "compact" if self.compacted else "delete",
         }
         if not self.compacted:

@@ -43,32 +43,20 @@ class Publisher:
             )
         self._delivery_seconds = delivery_seconds
 
-    def publish(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        report: Report,
-        timestamp_ms: int | None = None,
-    ) -> None:
-        """Hands one message over; `report` is called exactly once, also for one refused at once.
-
-        `timestamp_ms` counts on topics that keep the sender's time: replays and history.
-        """
+    def publish(self, topic: str, key: bytes | None, value: bytes | None, report: Report) -> None:
+        """Hands one message over; `report` is called exactly once, also for one refused at once."""
         try:
-            sent = self._producer.send(topic, key=key, value=value, timestamp_ms=timestamp_ms)
+            sent = self._producer.send(topic, key=key, value=value)
         except (KafkaError, ValueError, TypeError) as error:
             report(_reason(error))
             return
         sent.add_callback(lambda _: report(None))
         sent.add_errback(lambda error: report(_reason(error)))
 
-    def publish_and_wait(
-        self, topic: str, key: bytes | None, value: bytes | None, timestamp_ms: int | None = None
-    ) -> int:
+    def publish_and_wait(self, topic: str, key: bytes | None, value: bytes | None) -> int:
         """Publishes one message and returns its offset; raises DeliveryFailed if it is not confirmed."""
         try:
-            sent = self._producer.send(topic, key=key, value=value, timestamp_ms=timestamp_ms)
+            sent = self._producer.send(topic, key=key, value=value)
             return int(sent.get(timeout=self._delivery_seconds).offset)
         except KafkaError as error:
             raise DeliveryFailed(f"topic {topic}: {_reason(error)}") from error

@@ -33,6 +33,10 @@ _POSTGRESQL = {
 }
 
 
+class UrlFault(ValueError):
+    """The database's URL is none that this service can use; the text repeats nothing secret of it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Store:
     """The database of one process; safe to share between threads.
@@ -47,10 +51,10 @@ class Store:
     @classmethod
     def open(cls, url: str) -> "Store":
         """`sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`; connects only when used."""
-        address = make_url(url)
+        address = _read_url(url)
         openers = {"sqlite": _sqlite_engine, "postgresql+psycopg": _postgresql_engine}
         if address.drivername not in openers:
-            raise ValueError(
+            raise UrlFault(
                 f"database_url begins with {address.drivername}; use one of: {', '.join(sorted(openers))}"
             )
         return cls(openers[address.drivername](address))
@@ -127,6 +131,14 @@ def transient(error: BaseException) -> bool:
     return not state.startswith(_DEFECT_CLASSES)
 
 
+def _read_url(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (sa_exc.ArgumentError, ValueError):  # whose text may hold a password
+        form = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+        raise UrlFault(f"database_url is no URL; use {form}") from None
+
+
 def _postgresql_engine(address: URL) -> Engine:
     given = dict(address.query)
     defaults = {key: value for key, value in _POSTGRESQL.items() if key not in given}
@@ -144,7 +156,7 @@ def _postgresql_engine(address: URL) -> Engine:
 
 def _sqlite_engine(address: URL) -> Engine:
     if address.database in (None, "", ":memory:"):
-        raise ValueError("database_url names no file; use sqlite:///FILE")
+        raise UrlFault("database_url names no file; use sqlite:///FILE")
     _create_private(Path(str(address.database)))
     engine = sa.create_engine(
         address,

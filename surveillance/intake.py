@@ -1,0 +1,76 @@
+"""From a message to a record's version, or to the dead letter that says why not."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from surveillance.configuration import Configuration
+from surveillance.events.canonical import canonical_hash
+from surveillance.events.dead_letter import DeadLetter, dead_letter
+from surveillance.events.decode import decode
+from surveillance.events.message import Message
+from surveillance.events.refusal import Fault, RefusalCode, Refused
+from surveillance.events.topics import source_of
+from surveillance.line_list.record import RecordKey, RecordVersion
+from surveillance.store import partners
+from surveillance.store.ledger import LogPlace
+
+UNSTORABLE = Fault(
+    RefusalCode.UNSTORABLE,
+    "",
+    "The record cannot be stored",
+    "Nothing is wrong that you could see; the service's operator replays it after a repair",
+)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The circumstances in which a batch is taken in.
+
+    place: the log that a topic and partition is now. repaired: the ledger lacked these messages.
+    unstorable: the database refused them before, so they become dead letters. evaluates: whether the cases
+    that they touch are evaluated, unless the messages are history.
+    """
+
+    place: Callable[[str, int], LogPlace]
+    dead_letter_key: bytes
+    now: datetime
+    prefix: str = ""
+    repaired: bool = False
+    unstorable: bool = False
+    evaluates: bool = True
+
+
+def read_message(
+    message: Message, configuration: Configuration, intake: Intake
+) -> RecordVersion | DeadLetter:
+    """A message as the version of a record, or as the dead letter that says why not."""
+    source = source_of(message.topic, intake.prefix)
+    try:
+        if intake.unstorable:
+            raise Refused((UNSTORABLE,))
+        organisation = configuration.partners[source.partner].organisation
+        event = decode(message.value, source, organisation, message.received_at)
+        content = configuration.gazetteer.resolve(event.model_dump(mode="json"))
+    except Refused as refused:
+        return dead_letter(message, source, refused, intake.dead_letter_key)
+    return RecordVersion(
+        key=RecordKey(source.partner, source.kind, event.key_id),
+        version=event.version,
+        content_hash=canonical_hash(content),
+        # History is received when it was reported: so a look back knows it from then on.
+        received_at=event.reported_at if source.backfill else message.received_at,
+        content=content,
+    )
+
+
+def seen_of(new: Iterable[Message], letters: Iterable[DeadLetter], intake: Intake) -> Iterator[partners.Seen]:
+    """Per partner and kind: how many new messages, how many of these refused, and the newest."""
+    refused = {(letter.topic, letter.partition, letter.offset) for letter in letters}
+    by_source: dict[tuple[str, str], list[Message]] = {}
+    for message in new:
+        source = source_of(message.topic, intake.prefix)
+        by_source.setdefault((source.partner, source.kind), []).append(message)
+    for (partner, kind), messages in by_source.items():
+        bad = sum((m.topic, m.partition, m.offset) in refused for m in messages)
+        yield partners.Seen(partner, kind, max(m.received_at for m in messages), len(messages), bad)

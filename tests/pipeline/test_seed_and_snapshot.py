@@ -1,0 +1,200 @@
+"""Same cases, same answer: in another store, in another process, and from a stored snapshot years later."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from small_house import House, NewHouse, background, evidence, incident, load_house
+from surveillance import looking
+from surveillance.detection.cluster import Cluster
+from surveillance.line_list.duplicates import CountedCase, Pair
+from surveillance.line_list.links import add_links
+from surveillance.line_list.record import Case, RecordKey
+from surveillance.store import alerts, evaluations, line_list, links, pending
+from surveillance.store.codec import cluster_from_json
+from surveillance.store.database import Store
+from surveillance.store.evaluations import Evaluation
+
+TESTS = Path(__file__).parents[1]
+
+
+def outbreak() -> list[dict[str, Any]]:
+    """Enough in one place for the scan, two records of one person, and a school."""
+    return [
+        *(incident(f"r{i}", days_ago=i % 3) for i in range(8)),
+        incident("p0", days_ago=1, person=1),
+        incident("p1", days_ago=2, person=1, school="dust-7"),
+        incident("q0", days_ago=9, area="n3", school="dust-7"),
+    ]
+
+
+def answer_of_a_new_house(directory: str) -> None:
+    """Run in a process of its own: prints the evidence for the outbreak's alerts."""
+    store = Store.open(f"sqlite:///{directory}/surveillance.db")
+    store.upgrade()
+    house = House(load_house(Path(directory)), store)
+    house.ingest(*background())
+    house.report(*outbreak())
+    house.evaluate()
+    print(json.dumps(evidence(house.alerts())))
+
+
+def test_another_process_finds_the_same_clusters_to_the_bit(house: House, tmp_path: Path) -> None:
+    house.report(*outbreak())
+    house.evaluate()
+    here = evidence(house.alerts())
+    assert any("permutation-scan" in found for found in here)
+    code = f"import test_seed_and_snapshot as t; t.answer_of_a_new_house({str(tmp_path)!r})"
+    path = os.pathsep.join([str(TESTS / "pipeline"), str(TESTS), str(TESTS.parent)])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == here
+
+
+def test_the_seed_depends_on_every_case_and_on_nothing_else(house: House) -> None:
+    question, seen = _asked(house)
+    detector = house.configuration.detectors["dune-fever"][0]
+    counted = seen.counted["residence"]
+    seed = looking.seed_of(question, "residence", counted, detector)
+    assert looking.seed_of(question, "residence", counted[::-1], detector) == seed
+    others = {
+        looking.seed_of(question, "residence", counted[1:], detector),
+        looking.seed_of(question, "incident", counted, detector),
+        looking.seed_of(replace(question, as_of=question.start), "residence", counted, detector),
+        looking.seed_of(question, "residence", [_next_version(counted[0]), *counted[1:]], detector),
+    }
+    assert len(others | {seed}) == 5
+
+
+def _asked(house: House) -> tuple[looking.Question, looking.Seen]:
+    configuration = house.configuration
+    use_case, region = configuration.use_cases["dune-fever"], configuration.regions["north"]
+    start = configuration.study_start(use_case, "north", house.as_of)
+    question = looking.Question(use_case, region, start, house.as_of, house.now)
+    with house.store.reading() as tx:
+        return question, looking.look(tx, question)
+
+
+def _next_version(one: CountedCase) -> CountedCase:
+    return replace(one, case=replace(one.case, version=one.case.version + 1))
+
+
+def test_a_snapshot_is_enough_to_recompute_its_clusters(house: House) -> None:
+    house.report(*outbreak(), incident("z0", days_ago=12, area="n4"))
+    link(house, "r0", "z0")
+    house.evaluate()
+    stored = [_evaluation_behind(house, alert.id) for alert in house.alerts()]
+    assert stored
+    _revise_everything(house)
+    for evaluation in stored:
+        assert evaluation.snapshot is not None
+        kept = [cluster_from_json(c) for c in evaluation.snapshot["clusters"]]
+        assert any(c.statistic for c in kept)
+        assert any("link" in c.linked_by for c in kept)
+        assert recompute(house, evaluation) == kept
+
+
+def _revise_everything(house: House) -> None:
+    """What comes later: cases withdrawn, moved and added, and what an analyst decides and links."""
+    house.now = house.now.replace(year=house.now.year + 1)
+    house.report(
+        incident("r0", version=2, action="withdrawn", status="withdrawn"),
+        incident("r1", version=2, action="amended", area="n4"),
+        incident("r2", version=2, action="merged", merged_into="r3"),
+        incident("new"),
+    )
+    with house.store.transaction() as tx:
+        line_list.decide_duplicate(tx, (key("p0"), key("p1")), "rejected", "an analyst", house.now)
+    link(house, "q0", "background-3")
+
+
+def key(record: str) -> RecordKey:
+    return RecordKey("alpha", "incident", record)
+
+
+def link(house: House, first: str, second: str) -> None:
+    with house.store.transaction() as tx:
+        links.confirm_link(tx, (key(first), key(second)), "an analyst", house.now, "they knew each other")
+
+
+def _evaluation_behind(house: House, alert_id: str) -> Evaluation:
+    with house.store.reading() as tx:
+        number = alerts.history(tx, alert_id)[-1].evaluation_id
+        found = evaluations.show(tx, number) if number is not None else None
+    assert found is not None
+    return found
+
+
+def recompute(house: House, evaluation: Evaluation) -> list[Cluster]:
+    """The clusters of an evaluation from its snapshot, the line list and the configuration alone."""
+    snapshot: Mapping[str, Any] = evaluation.snapshot or {}
+    configuration = house.configuration
+    question = looking.Question(
+        use_case=configuration.use_cases[evaluation.use_case],
+        region=configuration.regions[evaluation.scope],
+        start=date.fromisoformat(snapshot["start"]),
+        as_of=date.fromisoformat(snapshot["as_of"]),
+        known_at=datetime.fromisoformat(snapshot["known_at"]),
+    )
+    tied = tuple((RecordKey(*a), RecordKey(*b)) for a, b in snapshot["links"])
+    counted = {p: _counted(house, question, p, groups, tied) for p, groups in snapshot["cases"].items()}
+    return list(looking.find_clusters(question, looking.Seen(counted, tied, (), {}), configuration))
+
+
+def _counted(
+    house: House,
+    question: looking.Question,
+    place: str,
+    groups: Sequence[Sequence[str]],
+    tied: Sequence[Pair],
+) -> tuple[CountedCase, ...]:
+    with house.store.reading() as tx:
+        known = line_list.cases_known(
+            tx, question.use_case.id, place, question.start, question.as_of, question.known_at
+        )
+    by_member = {case.member: case for case in add_links(known, tied)}
+    return tuple(_as_one([by_member[member] for member in group]) for group in groups)
+
+
+def _as_one(cases: Sequence[Case]) -> CountedCase:
+    first = min(cases, key=lambda case: (case.day, case.key))
+    tokens = tuple(sorted({token for case in cases for token in case.tokens}))
+    return CountedCase(replace(first, tokens=tokens), tuple(case.member for case in cases))
+
+
+@pytest.mark.parametrize("days_later", [1, 30])
+def test_an_evaluation_of_a_past_day_knows_only_what_was_known_then(
+    new_house: NewHouse, days_later: int
+) -> None:
+    """Asked again later, with other reports in between, it finds what it would have found."""
+    at_once, later = new_house(), new_house()
+    for house in (at_once, later):
+        house.report(*outbreak())
+    at_once.evaluate()
+    as_of = later.as_of
+    later.now = later.now.replace(day=1, month=7 + days_later // 30)
+    later.report(incident("late"), incident("r0", version=2, action="withdrawn", status="withdrawn"))
+    _evaluate_as_of(later, as_of)
+    assert evidence(later.alerts()) == evidence(at_once.alerts())
+
+
+def _evaluate_as_of(house: House, as_of: date) -> None:
+    with house.store.transaction() as tx:
+        while (claim := pending.claim(tx, "w", house.now, timedelta(minutes=1))) is not None:
+            pending.finish(tx, claim, house.now)  # what the reports asked for, as of today
+        pending.request(tx, [pending.Request("dune-fever", "north", as_of)], house.now)
+    house.evaluate()

@@ -1,0 +1,98 @@
+"""Settings: a file, overridden by the environment; every mistake by its name, and no secret in sight."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from surveillance.cli.errors import explain
+from surveillance.settings import Settings
+
+
+@pytest.fixture
+def config_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"SURVEILLANCE_{name.upper()}", raising=False)
+    (tmp_path / "surveillance.yaml").write_text(
+        "brokers: file:9092\npartitions: 8\nconsumer_group: from-file\nscopes: []\n"
+    )
+    return tmp_path
+
+
+def test_without_anything_the_defaults_stay_on_this_machine(
+    config_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(config_dir)
+    settings = Settings()
+    assert settings.brokers == "127.0.0.1:9092"
+    assert settings.metrics_host == settings.web_host == "127.0.0.1"
+    assert settings.dead_letter_key is None
+
+
+def test_the_file_overrides_a_default(config_dir: Path) -> None:
+    settings = Settings(config_dir=config_dir)
+    assert (settings.brokers, settings.partitions) == ("file:9092", 8)
+
+
+def test_the_environment_overrides_the_file(config_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SURVEILLANCE_BROKERS", "environment:9092")
+    settings = Settings(config_dir=config_dir)
+    assert (settings.brokers, settings.partitions) == ("environment:9092", 8)
+
+
+def test_the_environment_says_where_the_file_is(config_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SURVEILLANCE_CONFIG_DIR", str(config_dir))
+    assert Settings().consumer_group == "from-file"
+
+
+def test_arguments_override_the_environment(config_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SURVEILLANCE_BROKERS", "environment:9092")
+    assert Settings(config_dir=config_dir, brokers="argument:9092").brokers == "argument:9092"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("partitions", "0"),
+        ("partitions", "many"),
+        ("batch_wait_seconds", "0"),
+        ("metrics_port", "70000"),
+        ("log_format", "xml"),
+        ("replay", "perhaps"),
+    ],
+)
+def test_a_mistake_is_explained_by_its_name_and_where_to_mend_it(
+    config_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"SURVEILLANCE_{name.upper()}", value)
+    with pytest.raises(ValidationError) as caught:
+        Settings(config_dir=config_dir)
+    words = explain(caught.value)
+    assert words is not None
+    assert words.startswith(f"setting {name}: ")
+    assert f"SURVEILLANCE_{name.upper()}" in words
+    assert "surveillance.yaml" in words
+
+
+def test_two_mistakes_are_both_explained(config_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SURVEILLANCE_PARTITIONS", "0")
+    monkeypatch.setenv("SURVEILLANCE_WEB_PORT", "0")
+    with pytest.raises(ValidationError) as caught:
+        Settings(config_dir=config_dir)
+    words = explain(caught.value)
+    assert words is not None
+    assert len(words.splitlines()) == 2
+
+
+def test_secrets_are_not_shown(config_dir: Path) -> None:
+    settings = Settings(
+        config_dir=config_dir,
+        dead_letter_key="never-to-be-seen",  # type: ignore[arg-type]
+        database_url="postgresql+psycopg://u:never-to-be-seen@h/d",  # type: ignore[arg-type]
+    )
+    assert "never-to-be-seen" not in f"{settings!r} {settings} {settings.model_dump()}"
+
+
+def test_every_setting_says_what_it_is_for_or_is_named_like_one_that_does() -> None:
+    undescribed = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert undescribed == ["web_port"]  # beside web_host

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import structlog
 
+from surveillance.log import place_of
 from surveillance.service import Outage
 
 T = TypeVar("T")
@@ -99,16 +100,6 @@ def report(name: str, error: Exception, failures: int) -> None:
         log.warning("waiting", step=name, failures=failures, reason=str(error))
     else:
         log.error("defect", step=name, failures=failures, error=type(error).__name__, place=place_of(error))
-
-
-def place_of(error: BaseException) -> str:
-    """Where the error was raised: file, line and function, innermost last."""
-    frames, trace = [], error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return " > ".join(frames[-6:])
 
 
 async def pause(seconds: float, stopping: asyncio.Event, wake: asyncio.Event | None = None) -> None:

@@ -15,8 +15,9 @@ from agents.app import App, make_app
 from agents.house import Connection, House
 from agents.ingest import add_ingest
 from agents.loops import Wakes, loops
-from agents.steps import backoff, in_thread, pause, place_of
+from agents.steps import backoff, in_thread, pause
 from surveillance.kafka.admin import BrokerUnreachable, missing_topics, wait_for_brokers
+from surveillance.log import place_of
 
 STREAM_STOP_SECONDS = 5.0
 LOOP_STOP_SECONDS = 3.0
@@ -92,7 +93,7 @@ class Worker:
         await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
         if not stopping.is_set():
-            log.error("stream crashed, starting anew", error=repr(app.crash_reason))
+            log.error("stream crashed, starting anew", error=type(app.crash_reason).__name__)
         await _end(app, running)
         self._app = None
 

@@ -1,6 +1,7 @@
 """What time alone brings about: midnights, and alerts that nobody took up. Stored, so that none is missed."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 
 from surveillance.alerting.alert import Alert, Change, State
@@ -24,7 +25,7 @@ def tick(store: Store, configuration: Configuration, now: datetime) -> int:
         for one in due:
             _ask_for_evaluations(tx, configuration, one, now)
             ticks.done(tx, one, now)
-        _mark_overdue(tx, now)
+    _mark_overdue(store, now)
     return len(due)
 
 
@@ -62,17 +63,16 @@ def _ask_for_evaluations(
     pending.request(tx, asked, now)
 
 
-def _mark_overdue(tx: Transaction, now: datetime) -> None:
+def _mark_overdue(store: Store, now: datetime) -> None:
     """Marks each target that an alert missed, once."""
-    for alert in alerts.listed(tx, states=(State.OPEN, State.ACKNOWLEDGED, State.ASSESSING)):
-        if not _is_late(alert, now):
-            continue
-        marked = {
-            row.change.reason for row in alerts.history(tx, alert.id) if row.change.change is Change.OVERDUE
-        }
-        change = overdue(alert, marked, now)
+    with store.reading() as tx:
+        waiting = alerts.listed(tx, states=(State.OPEN, State.ACKNOWLEDGED, State.ASSESSING))
+        marked = alerts.reasons(tx, Change.OVERDUE, {alert.id for alert in waiting if _is_late(alert, now)})
+    for alert in waiting:
+        change = overdue(alert, marked.get(alert.id, ()), now)
         if change is not None:
-            alerts.save(tx, [change])
+            with suppress(alerts.StaleAlert), store.transaction() as tx:  # somebody changed it: next time
+                alerts.save(tx, [change])
 
 
 def _is_late(alert: Alert, now: datetime) -> bool:

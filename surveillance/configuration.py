@@ -22,7 +22,7 @@ from surveillance.geography.lookup import Gazetteer
 from surveillance.settings import Settings
 from surveillance.use_case.fault import ConfigError, ConfigFault
 from surveillance.use_case.load import load_partners, load_scopes, load_use_cases
-from surveillance.use_case.model import Partner, Scope, UseCase
+from surveillance.use_case.model import Coverage, Partner, Scope, UseCase
 
 M = TypeVar("M")
 RECORD_MODELS: Mapping[str, type[BaseModel]] = {"incident": IncidentEvent, "admission": AdmissionEvent}
@@ -68,6 +68,10 @@ class Configuration:
         """The use cases that count records of this kind."""
         return (u for u in self.use_cases.values() if u.records == kind)
 
+    def evaluates(self, use_case: str, scope: str) -> bool:
+        """Whether this use case is evaluated in this scope."""
+        return use_case in self.use_cases and scope in self.use_cases[use_case].scopes
+
     def zone_of(self, use_case: UseCase) -> ZoneInfo:
         """The time zone of a use case's days; one for all its scopes, which loading checks."""
         return self.regions[use_case.scopes[0]].zone
@@ -76,21 +80,27 @@ class Configuration:
         """The scopes whose evaluations look at this area."""
         return (s for s in use_case.scopes if area in self.regions[s].read.index)
 
-    def first_covered(self, use_case: UseCase, scope: str) -> date | None:
-        """The day from which any partner covers the scope with this kind of record."""
+    def first_covered(self, use_case: UseCase, scope: str, as_of: date) -> date | None:
+        """The day from which any partner that covers areas of the scope as of a day has covered them."""
         days = [
             coverage.since
             for partner in self.partners.values()
             if f"{use_case.records}s" in partner.topics
             for coverage in partner.coverage
-            if coverage.areas == self.regions[scope].scope.areas
+            if (coverage.until is None or coverage.until >= as_of) and self._covers(coverage, scope)
         ]
         return min(days, default=None)
+
+    def _covers(self, coverage: Coverage, scope: str) -> bool:
+        inside = self.regions[scope].inside
+        if coverage.areas != inside.name:
+            return False
+        return not coverage.within or bool(inside.mask(inside.whole.within(coverage.within)).any())
 
     def study_start(self, use_case: UseCase, scope: str, as_of: date) -> date:
         """First day of the study: the baseline's, but none before the use case's start or any coverage."""
         start = as_of - timedelta(days=use_case.baseline_days - 1)
-        known = (start, use_case.study_start, self.first_covered(use_case, scope))
+        known = (start, use_case.study_start, self.first_covered(use_case, scope, as_of))
         return min(as_of, max(day for day in known if day is not None))
 
     def sources(self, backfill: bool = False) -> Iterator[Source]:

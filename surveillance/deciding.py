@@ -52,9 +52,12 @@ class Desk:
     def open(
         self, use_case: str, scope: str, severity: str, records: Collection[RecordKey], why: Decision
     ) -> Alert:
-        """Opens an alert that no detector raised."""
+        """Opens an alert that no detector raised. `severity` is a band of the use case."""
         with self.store.transaction() as tx:
             cases = self._cases(tx, use_case, scope, records)
+            bands = [band.name for band in self.configuration.use_cases[use_case].bands]
+            if severity not in bands:
+                raise Unknown(f"no severity {severity}; use one of: {', '.join(bands)}")
             days = [case.day for case in cases]
             seen = hand.Sighting(
                 use_case=use_case,
@@ -109,7 +112,8 @@ class Desk:
         self, tx: Transaction, use_case: str, scope: str, records: Collection[RecordKey]
     ) -> list[Case]:
         """The current cases of these records, every one of which must be one."""
-        if use_case not in self.configuration.use_cases or scope not in self.configuration.regions:
+        chosen = self.configuration.use_cases.get(use_case)
+        if chosen is None or scope not in chosen.scopes:
             raise Unknown(f"no use case {use_case} with scope {scope}")
         areas = self.configuration.regions[scope].read.index
         found = [

@@ -1,7 +1,7 @@
 """What one evaluation asks, what it looks at, and the clusters that it finds. All its answer depends on."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from surveillance.detection.study import make_study
 from surveillance.line_list.duplicates import CountedCase, Pair, count_once
 from surveillance.line_list.links import add_links
 from surveillance.line_list.record import Case, RecordKey
-from surveillance.store import alerts, line_list, links
+from surveillance.store import alerts, evaluations, line_list, links
 from surveillance.store.database import Transaction
 from surveillance.store.pending import Claim
 from surveillance.use_case.model import UseCase
@@ -31,10 +31,6 @@ class Question:
     as_of: date
     known_at: datetime
 
-    def is_overtaken(self, raised: Iterable[Alert]) -> bool:
-        """Whether an alert rests on a later day already: what was known earlier cannot revise it."""
-        return any(alert.as_of > self.as_of for alert in raised)
-
 
 @dataclass(frozen=True)
 class Seen:
@@ -44,6 +40,7 @@ class Seen:
     tied: tuple[Pair, ...]
     alerts: tuple[Alert, ...]
     standing: Mapping[str, str]
+    last_looked: date | None = None
 
 
 def ask(claim: Claim, configuration: Configuration) -> Question:
@@ -83,7 +80,8 @@ def look(tx: Transaction, question: Question) -> Seen:
     for entry in line_list.current_entries(tx, older):
         if isinstance(entry, Case) and entry.use_case == use_case.id and entry.day < question.start:
             standing.setdefault(str(entry.key), entry.member)
-    return Seen(counted, tuple(tied), tuple(raised), standing)
+    last = evaluations.last_day(tx, use_case.id, question.region.scope.id)
+    return Seen(counted, tuple(tied), tuple(raised), standing, last)
 
 
 def find_clusters(question: Question, seen: Seen, configuration: Configuration) -> tuple[Cluster, ...]:

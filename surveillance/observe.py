@@ -1,5 +1,6 @@
 """Turns what happened into metrics; nothing else does."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -8,7 +9,6 @@ from typing import Any
 
 from surveillance import metrics
 from surveillance.configuration import Configuration
-from surveillance.offsets import count
 from surveillance.pipeline import Evaluated, Ingested
 from surveillance.store import alerts, outbox, partners, pending
 from surveillance.store.database import Store
@@ -27,18 +27,19 @@ def batch() -> Iterator[None]:
 
 
 def ingested(done: Ingested) -> None:
-    """Counts every message of a batch once, by what became of it."""
+    """Counts every message of a batch that is new, by what became of it."""
     for (message, version), outcome in zip(done.versions, done.revised.outcomes, strict=True):
         metrics.MESSAGES.labels(message.topic, str(outcome)).inc()
+        if done.repaired:
+            metrics.REPAIRED.labels(message.topic).inc()
         delay = report_delay_days(version.content)
         if delay is not None:
             metrics.REPORT_DELAY.labels(version.key.partner).observe(delay)
     for letter in done.letters:
         metrics.MESSAGES.labels(letter.topic, "refused").inc()
         metrics.REFUSALS.labels(letter.topic, str(letter.code)).inc()
-    if done.repaired:
-        for message in done.messages:
-            metrics.REPAIRED.labels(message.topic).inc()
+        if done.repaired:
+            metrics.REPAIRED.labels(letter.topic).inc()
 
 
 def report_delay_days(content: Mapping[str, Any]) -> float | None:
@@ -83,7 +84,7 @@ def log_position(position: Position, end: int) -> None:
     """Sets lag, gap and loss of one partition."""
     labels = (position.place.topic, str(position.place.partition))
     metrics.LAG.labels(*labels).set(max(0, end - position.mark))
-    metrics.LEDGER_GAP.labels(*labels).set(count(gaps(position, end)))
+    metrics.LEDGER_GAP.labels(*labels).set(sum(len(gap) for gap in gaps(position, end)))
     metrics.LOST.labels(*labels).set(position.lost)
 
 
@@ -97,9 +98,14 @@ def gauges(store: Store, configuration: Configuration, now: datetime) -> None:
     metrics.ALERTS.clear()
     for (use_case, state), number in counted.items():
         metrics.ALERTS.labels(use_case, state).set(number)
-    for seen in heard:
-        silence = now - seen.last_received_at
-        metrics.PARTNER_SILENCE.labels(seen.partner, seen.kind).set(silence.total_seconds())
-        partner = configuration.partners.get(seen.partner)
-        silent = partner is not None and silence > timedelta(hours=partner.silence_after_hours)
-        metrics.PARTNER_SILENT.labels(seen.partner, seen.kind).set(silent)
+    last = {(seen.partner, seen.kind): seen.last_received_at for seen in heard}
+    for source in configuration.sources():
+        silence = _silence(last.get((source.partner, source.kind)), now)
+        allowed = timedelta(hours=configuration.partners[source.partner].silence_after_hours)
+        metrics.PARTNER_SILENCE.labels(source.partner, source.kind).set(silence)
+        metrics.PARTNER_SILENT.labels(source.partner, source.kind).set(silence > allowed.total_seconds())
+
+
+def _silence(last_received_at: datetime | None, now: datetime) -> float:
+    """Seconds for which a partner has said nothing; one that never said anything has been silent for ever."""
+    return math.inf if last_received_at is None else (now - last_received_at).total_seconds()

@@ -9,8 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
+
 from surveillance.kafka.admin import ClusterState, Offsets, describe
 from surveillance.store.ledger import LogPlace, Position, gaps
+
+log = structlog.get_logger()
 
 
 class TopicMissing(RuntimeError):
@@ -26,16 +30,18 @@ class TopicLogs:
     _state: ClusterState | None = None
 
     def refresh(self) -> ClusterState:
-        """Asks the broker. Raises BrokerUnreachable, or TopicMissing naming the topics."""
-        state = describe(self.brokers, self.topics)
-        if state.missing:
-            raise TopicMissing(f"no topic {', '.join(state.missing)}; run: surveillance topics create")
-        self._state = state
-        return state
+        """Asks the broker; topics that are missing are said, and the others go on."""
+        self._state = describe(self.brokers, self.topics)
+        if self._state.missing:
+            log.error("topics are missing; run: surveillance topics create", topics=self._state.missing)
+        return self._state
 
     def place(self, topic: str, partition: int) -> LogPlace:
-        """The log that a message of this topic and partition belongs to."""
+        """The log that a message of this topic and partition belongs to. Raises TopicMissing."""
         state = self._state or self.refresh()
+        if topic not in state.topics:
+            self._state = None  # it may be there by the next message
+            raise TopicMissing(f"no topic {topic}; run: surveillance topics create")
         return LogPlace(state.cluster_id, topic, state.topics[topic].id, partition)
 
     def ends(self) -> dict[LogPlace, Offsets]:

@@ -10,7 +10,7 @@ Every write is idempotent, by the key its store function names: a step done twic
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from time import perf_counter
 from typing import Any
 
@@ -39,9 +39,10 @@ from surveillance.use_case.model import UseCase
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of a batch: every message is a record version or a dead letter."""
+    """What became of a batch: of its messages, those that nobody had handled yet, each a record's version
+    or a dead letter."""
 
-    messages: tuple[Message, ...]
+    messages: int
     versions: tuple[tuple[Message, RecordVersion], ...]
     letters: tuple[DeadLetter, ...]
     revised: Revised
@@ -53,18 +54,18 @@ def ingest(
 ) -> Ingested:
     """Reads a batch and stores it with everything that follows from it, in one transaction.
 
-    Raises only what the database raises. Done twice: nothing changes.
+    Done twice, nothing changes: what the ledger holds is not handled again.
     """
-    read = [(m, read_message(m, configuration, intake)) for m in messages]
-    versions = tuple((m, r) for m, r in read if isinstance(r, RecordVersion))
-    letters = tuple(r for _, r in read if isinstance(r, DeadLetter))
+    read = {m: read_message(m, configuration, intake) for m in messages}
     with store.transaction() as tx:
+        new = _mark_handled(tx, messages, intake)
+        versions = tuple((m, r) for m in new if isinstance(r := read[m], RecordVersion))
+        letters = tuple(r for m in new if isinstance(r := read[m], DeadLetter))
         revised = revise_line_list(tx, [v for _, v in versions], configuration, intake.now)
         dead_letters.add(tx, letters, intake.place, intake.now)
         _request_evaluations(tx, configuration, revised, versions, intake)
-        new = _mark_handled(tx, messages, intake)
         partners.saw(tx, seen_of(new, letters, intake))
-    return Ingested(tuple(messages), versions, letters, revised, intake.repaired)
+    return Ingested(len(messages), versions, letters, revised, intake.repaired)
 
 
 def _request_evaluations(
@@ -80,11 +81,14 @@ def _request_evaluations(
         return
     received = [message.received_at for message in live.values()]
     oldest, now = min(received), _brokers_time(intake.now, received)
-    requests = [
-        pending.Request(u, s, now.astimezone(configuration.regions[s].zone).date(), oldest)
-        for u, s in revised.touched_by(live)
-        if configuration.use_cases[u].looks == "every_event"
-    ]
+    requests = []
+    for use_case, scope in revised.touched_by(live):
+        zone = configuration.regions[scope].zone
+        today = now.astimezone(zone).date()
+        if configuration.use_cases[use_case].looks == "every_event":
+            requests.append(pending.Request(use_case, scope, today, oldest))
+        elif oldest.astimezone(zone).date() < today:  # midnight's look was before this was stored
+            requests.append(pending.Request(use_case, scope, today - timedelta(days=1), oldest))
     pending.request(tx, requests, intake.now)
 
 
@@ -132,10 +136,8 @@ def evaluate(claim: pending.Claim, configuration: Configuration, store: Store, n
     with store.reading() as tx:
         seen = look(tx, question)
     clocked.end("load")
-    if question.is_overtaken(seen.alerts):
-        with store.transaction() as tx:
-            pending.finish(tx, claim, now)
-        return Evaluated(question, seconds=clocked.seconds)
+    if seen.last_looked is not None and seen.last_looked > question.as_of:
+        return _look_at(seen.last_looked, claim, question, store, now)
     clusters = find_clusters(question, seen, configuration)
     clocked.end("detect")
     changes = change_alerts(question, seen, clusters, now)
@@ -149,6 +151,15 @@ def evaluate(claim: pending.Claim, configuration: Configuration, store: Store, n
         pending.finish(tx, claim, now)
     clocked.end("store")
     return Evaluated(question, changes, clusters, clocked.seconds)
+
+
+def _look_at(later: date, claim: pending.Claim, question: Question, store: Store, now: datetime) -> Evaluated:
+    """Looks at the later day once more instead of at one that a look went beyond already: what was known
+    then cannot revise an alert that rests on more."""
+    with store.transaction() as tx:
+        pending.finish(tx, claim, now)
+        pending.request(tx, [pending.Request(claim.use_case, claim.scope, later, claim.received_at)], now)
+    return Evaluated(question)
 
 
 def change_alerts(
@@ -207,21 +218,23 @@ Send = Callable[[str, Mapping[str, Any]], None]
 # --- deliver ----------------------------------------------------------------------------------------------
 
 
-def deliver(store: Store, channels: Mapping[str, Send], now: datetime) -> tuple[outbox.Due, str] | None:
+def deliver(
+    store: Store, channels: Mapping[str, Send], clock: Callable[[], datetime]
+) -> tuple[outbox.Due, str] | None:
     """Sends the notice that is due next, if any: in revision order per alert, same key on every repeat.
 
     Returns it with `sent` or `failed`. One that fails is kept, its error recorded, and tried again later.
     """
     with store.transaction() as tx:
-        owed = outbox.next_due(tx, now)
+        owed = outbox.next_due(tx, clock())
     if owed is None:
         return None
     try:
         channels[owed.channel](owed.alert_id, {**owed.payload, "idempotency_key": owed.idempotency_key})
     except Exception as error:  # whatever a receiver does, the notice stays
         with store.transaction() as tx:
-            outbox.failed(tx, owed, type(error).__name__, now)
+            outbox.failed(tx, owed, type(error).__name__, clock())
         return owed, "failed"
     with store.transaction() as tx:
-        outbox.sent(tx, owed, now)
+        outbox.sent(tx, owed, clock())
     return owed, "sent"

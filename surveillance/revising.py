@@ -19,6 +19,8 @@ from surveillance.store import line_list
 from surveillance.store.database import Transaction
 from surveillance.store.line_list import ListedRow
 
+_NEARLY_CASES = (Reason.NO_AREA, Reason.ELSEWHERE, Reason.NO_DAY)
+
 Versions = Mapping[RecordKey, Sequence[RecordVersion]]
 
 
@@ -45,6 +47,24 @@ def revise_line_list(
     changed = {key for key in keys if after[key] != tuple(before.get(key, ()))}
     line_list.save_versions(tx, [v for key in changed for v in after[key] if v not in before.get(key, ())])
     line_list.save_merges(tx, {key: merge_targets(after[key]) for key in changed})
+    return Revised(outcomes, _rewrite(tx, changed, after, configuration, now))
+
+
+def relist(tx: Transaction, keys: Collection[RecordKey], configuration: Configuration, now: datetime) -> None:
+    """Rewrites the rows of stored records, as a configuration that has changed needs. Idempotent."""
+    line_list.lock(tx, keys)
+    known = line_list.versions_of(tx, keys)
+    _rewrite(tx, known.keys(), known, configuration, now)
+
+
+def _rewrite(
+    tx: Transaction,
+    changed: Collection[RecordKey],
+    after: Versions,
+    configuration: Configuration,
+    now: datetime,
+) -> dict[RecordKey, frozenset[tuple[str, str]]]:
+    """Writes anew what follows from these records' versions; returns where their cases are looked at."""
     groups = _merged_with(tx, changed, after)
     affected = {key for group in groups for key in group}
     was = line_list.current_entries(tx, affected)
@@ -52,7 +72,7 @@ def revise_line_list(
     line_list.replace_rows(tx, affected, rows)
     _propose_duplicates(tx, configuration, affected, rows, now)
     current = [row.entry for row in rows if row.known_until is None]
-    return Revised(outcomes, _touched(configuration, [*was, *current]))
+    return _touched(configuration, groups, [*was, *current])
 
 
 def _add(
@@ -85,13 +105,14 @@ def _rows(group: Versions, configuration: Configuration) -> Iterator[ListedRow]:
             zone = configuration.zone_of(use_case)
             for place in use_case.places:
                 entries = [classify(s.version, use_case, place, zone, s.survivor) for s in spells]
-                if not all(_is_no_case(entry) for entry in entries):
+                if any(_is_told_apart(entry) for entry in entries):
                     for entry, spell in zip(entries, spells, strict=True):
                         yield ListedRow(entry, spell.known_from, spell.known_until)
 
 
-def _is_no_case(entry: Case | Exclusion) -> bool:
-    return isinstance(entry, Exclusion) and entry.reason == Reason.NOT_A_CASE
+def _is_told_apart(entry: Case | Exclusion) -> bool:
+    """Whether an entry is a case, or one but for its place or day: another record's end is no news here."""
+    return isinstance(entry, Case) or entry.reason in _NEARLY_CASES
 
 
 def _propose_duplicates(
@@ -111,18 +132,23 @@ def _propose_duplicates(
     pairs = {
         pair
         for (use_case, _), cases in by_place.items()
-        for pair in propose(cases, configuration.use_cases[use_case].count)
+        for pair in propose(cases, configuration.use_cases[use_case].count, affected)
     }
     line_list.withdraw_duplicates(tx, affected, pairs)
     line_list.propose_duplicates(tx, pairs, now)
 
 
 def _touched(
-    configuration: Configuration, entries: Iterable[Case | Exclusion]
+    configuration: Configuration, groups: Iterable[Versions], entries: Iterable[Case | Exclusion]
 ) -> dict[RecordKey, frozenset[tuple[str, str]]]:
+    """Per record, where its cases and those of all records merged with it are looked at."""
     touched: dict[RecordKey, set[tuple[str, str]]] = {}
     for case in entries:
         if isinstance(case, Case):
             scopes = configuration.scopes_reading(configuration.use_cases[case.use_case], case.area)
             touched.setdefault(case.key, set()).update((case.use_case, scope) for scope in scopes)
-    return {key: frozenset(pairs) for key, pairs in touched.items()}
+    return {
+        key: frozenset[tuple[str, str]]().union(*(touched.get(one, ()) for one in group))
+        for group in groups
+        for key in group
+    }

@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -22,16 +22,20 @@ from surveillance.intake import Intake
 from surveillance.kafka.admin import BrokerUnreachable, Offsets
 from surveillance.kafka.producer import DeliveryFailed
 from surveillance.kafka.reader import read_range
+from surveillance.log import place_of
 from surveillance.metrics import OUTAGES
 from surveillance.offsets import TopicLogs, TopicMissing, Watch, count
+from surveillance.pipeline import Ingested
+from surveillance.redefining import apply_definitions
 from surveillance.settings import Settings
 from surveillance.store import ledger, pending
 from surveillance.store.alerts import StaleAlert
-from surveillance.store.database import Store, transient
+from surveillance.store.database import Store, transient, unstorable
 
 log = structlog.get_logger()
 
 _RETRY_EVALUATION = timedelta(seconds=5)
+_LONGEST_RETRY = timedelta(minutes=5)
 _UNSTORABLE_AFTER = 3
 
 
@@ -56,6 +60,7 @@ class Service:
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
 
     def __post_init__(self) -> None:
+        self._held: pending.Claim | None = None
         self._watch = Watch(timedelta(seconds=self.settings.repair_after_seconds))
         key = self.settings.dead_letter_key
         self._dead_letter_key = (key.get_secret_value() if key else "").encode()
@@ -65,20 +70,34 @@ class Service:
         """The names of every topic that events arrive on."""
         return self.logs.topics
 
+    def prepare(self) -> None:
+        """Brings the line list in line with the use cases as they are configured now."""
+        with _outage("prepare"):
+            apply_definitions(self.store, self.configuration, self.clock())
+
     def ingest(self, messages: Sequence[Message], repaired: bool = False) -> None:
-        """Stores a batch. A message that the database cannot hold becomes a dead letter of its own."""
+        """Stores a batch.
+
+        A message that the database cannot hold becomes a dead letter of its own. One that a defect of ours
+        stops is left out of the ledger: the repair tries it again until the defect is mended.
+        """
         try:
             with _outage("ingest"):
-                self._ingest(messages, repaired)
+                done = self._ingest(messages, repaired)
         except Outage:
             raise
         except Exception as defect:
-            log.error("batch refused by the database", messages=len(messages), error=type(defect).__name__)
-            self._ingest_one_by_one(messages, repaired)
+            log.error(
+                "batch failed", messages=len(messages), error=type(defect).__name__, place=place_of(defect)
+            )
+            for message in messages:
+                self._ingest_alone(message, repaired)
+        else:
+            observe.ingested(done)
 
-    def _ingest(self, messages: Sequence[Message], repaired: bool, unstorable: bool = False) -> None:
+    def _ingest(self, messages: Sequence[Message], repaired: bool, refuse: bool = False) -> Ingested:
         with observe.batch():
-            done = pipeline.ingest(
+            return pipeline.ingest(
                 messages,
                 self.configuration,
                 self.store,
@@ -88,37 +107,46 @@ class Service:
                     now=self.clock(),
                     prefix=self.settings.topic_prefix,
                     repaired=repaired,
-                    unstorable=unstorable,
+                    unstorable=refuse,
                     evaluates=not self.settings.replay,
                 ),
             )
-        observe.ingested(done)
 
-    def _ingest_one_by_one(self, messages: Sequence[Message], repaired: bool) -> None:
-        for message in messages:
-            for attempt in range(1, _UNSTORABLE_AFTER + 1):
-                try:
-                    with _outage("ingest"):
-                        self._ingest([message], repaired, unstorable=attempt == _UNSTORABLE_AFTER)
-                    break
-                except Outage:
-                    raise
-                except Exception as defect:
-                    place = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
-                    log.error("message refused by the database", **place, error=type(defect).__name__)
+    def _ingest_alone(self, message: Message, repaired: bool) -> None:
+        for attempt in range(1, _UNSTORABLE_AFTER + 1):
+            try:
+                with _outage("ingest"):
+                    done = self._ingest([message], repaired, refuse=attempt == _UNSTORABLE_AFTER)
+            except Outage:
+                raise
+            except Exception as defect:
+                place = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+                log.error("message failed", **place, error=type(defect).__name__, place=place_of(defect))
+                if not unstorable(defect):
+                    return
+            else:
+                observe.ingested(done)
+                return
 
     def evaluate_next(self) -> bool:
         """Answers the pending evaluation that waits longest; False where none waits."""
         with _outage("evaluate"):
             lease = timedelta(seconds=self.settings.evaluation_lease_seconds)
+            if self._held is not None:  # an outage cut it short: nobody need wait for its lease to lapse
+                self._give_back(self._held, "outage", self.clock())
             with self.store.transaction() as tx:
-                claim = pending.claim(tx, self.name, self.clock(), lease)
-            if claim is None:
+                self._held = pending.claim(tx, self.name, self.clock(), lease)
+            if self._held is None:
                 return False
-            self._evaluate(claim)
+            self._evaluate(self._held)
+            self._held = None
         return True
 
     def _evaluate(self, claim: pending.Claim) -> None:
+        if not self.configuration.evaluates(claim.use_case, claim.scope):
+            with self.store.transaction() as tx:  # it was taken out of the configuration
+                pending.finish(tx, claim, self.clock())
+            return
         try:
             with observe.evaluation(claim.use_case) as seen:
                 done = pipeline.evaluate(claim, self.configuration, self.store, self.clock())
@@ -128,22 +156,25 @@ class Service:
         except Exception as error:
             if transient(error):
                 raise
-            log.exception("evaluation failed", use_case=claim.use_case, scope=claim.scope)
-            self._give_back(claim, type(error).__name__, self.clock() + _RETRY_EVALUATION * claim.attempt)
+            at = place_of(error)
+            log.error("evaluation failed", use_case=claim.use_case, scope=claim.scope, place=at)
+            retry = min(_RETRY_EVALUATION * claim.attempt, _LONGEST_RETRY)
+            self._give_back(claim, type(error).__name__, self.clock() + retry)
 
     def _give_back(self, claim: pending.Claim, why: str, retry_at: datetime) -> None:
         try:
             with self.store.transaction() as tx:
                 pending.release(tx, claim, why, retry_at)
         except pending.ClaimLost:
-            return  # another worker has it
+            pass  # another worker has it
+        self._held = None
 
     def deliver_due(self) -> bool:
         """Sends the notice that is due next; False where none is."""
         if self.settings.replay:
             return False
         with _outage("deliver"):
-            delivered = pipeline.deliver(self.store, {CHANNEL: self.alerts_topic.send}, self.clock())
+            delivered = pipeline.deliver(self.store, {CHANNEL: self.alerts_topic.send}, self.clock)
         observe.delivered(delivered)
         return delivered is not None
 
@@ -207,7 +238,10 @@ class Service:
         return due > 0
 
     def close(self) -> None:
-        """Ends every connection."""
+        """Gives back what was begun, and ends every connection."""
+        if self._held is not None:
+            with suppress(Exception):  # the database is away: the claim lapses
+                self._give_back(self._held, "stopped", self.clock())
         self.alerts_topic.close()
         self.store.close()
 

@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     partitions: int = Field(default=4, ge=1, description="partitions of a partner's topic when it is created")
     replication_factor: int = Field(default=1, ge=1, description="copies of each partition on the brokers")
     dead_letter_key: SecretStr | None = Field(
-        default=None, description="key of the HMAC that a dead letter keeps instead of the payload"
+        default=None,
+        min_length=16,
+        description="key of the HMAC that a dead letter keeps instead of the payload",
     )
     batch_messages: int = Field(default=1000, ge=1, description="most messages in one transaction")
     batch_wait_seconds: float = Field(default=0.02, gt=0, description="longest wait for a batch to fill")

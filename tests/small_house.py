@@ -203,7 +203,7 @@ class House:
     now: datetime = NOW + timedelta(hours=6)
     told: Told = field(default_factory=Told)
     settings: Settings = field(
-        default_factory=lambda: Settings(config_dir=Path("/nowhere"), dead_letter_key="key")  # type: ignore[arg-type]
+        default_factory=lambda: Settings(config_dir=Path("/nowhere"), dead_letter_key="a key for tests only")  # type: ignore[arg-type]
     )
 
     @property

@@ -116,14 +116,21 @@ def _see(alert: Alert, findings: tuple[Finding, ...], look: Look) -> Alert:
     evidence = sorted(findings, key=lambda finding: _strength(finding, look))
     clusters = tuple(finding.cluster for finding in evidence)
     opens = alert.state is State.CANDIDATE and any(finding.opens == State.OPEN for finding in findings)
+    severities = {evidence[0].severity}
+    areas = [area for cluster in clusters for area in cluster.areas]
+    days = [day for cluster in clusters for day in (cluster.start, cluster.end)]
+    if alert.opened_by != SERVICE:  # a detector that sees less than a person did takes nothing back
+        severities.add(alert.severity)
+        areas += alert.areas
+        days += (alert.start, alert.end)
     return replace(
         alert,
         state=State.OPEN if opens else alert.state,
-        severity=evidence[0].severity,
+        severity=min(severities, key=look.rank),
         members=members,
-        areas=tuple(dict.fromkeys(area for cluster in clusters for area in cluster.areas)),
-        start=min(cluster.start for cluster in clusters),
-        end=max(cluster.end for cluster in clusters),
+        areas=tuple(dict.fromkeys(areas)),
+        start=min(days),
+        end=max(days),
         clusters=clusters,
         alive=True,
     )

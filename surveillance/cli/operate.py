@@ -44,6 +44,7 @@ def worker() -> None:
         )
     service = build_service(settings)
     service.store.check_schema()
+    service.prepare()
     warm_up()
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.metrics_host)

@@ -6,13 +6,17 @@ Records are never merged here. Counting once is undone by a rejection and made f
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 from surveillance.line_list.components import components
 from surveillance.line_list.record import Case, RecordKey
 from surveillance.use_case.model import Count
 
 Pair = tuple[RecordKey, RecordKey]
+
+# A partner that makes its keys of an empty text gives all its people the same one. To count them as one
+# person would hide every cluster; a person who attends very often has fewer records than this.
+MOST_RECORDS_OF_A_PERSON = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +41,20 @@ def pair(first: RecordKey, second: RecordKey) -> Pair:
     return (first, second) if first <= second else (second, first)
 
 
-def propose(cases: Iterable[Case], count: Count) -> set[Pair]:
+def propose(cases: Iterable[Case], count: Count, of: Collection[RecordKey]) -> set[Pair]:
     """Pairs of records that share a person key, for a person to confirm or reject.
 
-    Only where the use case counts persons; with `episode_days`, only pairs within so many days.
+    Only pairs with one of the records `of`, and only where the use case counts persons; with
+    `episode_days`, only pairs within so many days.
     """
     if count.unit != "person":
         return set()
     return {
         pair(first.key, second.key)
         for sharing in _by_person_key(cases)
-        for first, second in combinations(sharing, 2)
+        for first in sharing
+        if first.key in of
+        for second in sharing
         if first.key != second.key and _in_one_episode(first, second, count)
     }
 
@@ -94,12 +101,13 @@ def _in_one_episode(first: Case, second: Case, count: Count) -> bool:
     return count.episode_days is None or abs((second.day - first.day).days) <= count.episode_days
 
 
-def _by_person_key(cases: Iterable[Case]) -> Iterable[list[Case]]:
+def _by_person_key(cases: Iterable[Case]) -> list[list[Case]]:
+    """The cases that bear each key. A key that too many bear is nobody's, and joins nobody."""
     sharing: defaultdict[str, list[Case]] = defaultdict(list)
     for case in cases:
         for key in case.person_keys:
             sharing[key].append(case)
-    return sharing.values()
+    return [together for together in sharing.values() if len(together) <= MOST_RECORDS_OF_A_PERSON]
 
 
 def _shared_keys(cases: Iterable[Case], rejected: frozenset[Pair]) -> Iterator[Pair]:

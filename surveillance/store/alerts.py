@@ -103,6 +103,18 @@ def history(tx: Transaction, alert_id: str) -> list[StoredChange]:
     return [StoredChange(_change(r), r.evaluation_id) for r in rows]
 
 
+def reasons(tx: Transaction, change: Change, ids: Collection[str]) -> dict[str, set[str]]:
+    """By alert, the reasons of all its changes of one kind."""
+    found: dict[str, set[str]] = {}
+    for some in chunks(sorted(ids)):
+        query = select(alert_history.c.alert_id, alert_history.c.reason).where(
+            alert_history.c.alert_id.in_(some), alert_history.c.change == change.value
+        )
+        for alert_id, reason in tx.execute(query):
+            found.setdefault(alert_id, set()).add(reason)
+    return found
+
+
 def last_changes(tx: Transaction) -> dict[str, AlertChange]:
     """By alert, the row of its history that made its current revision."""
     current = and_(alert_history.c.alert_id == alerts.c.id, alert_history.c.revision == alerts.c.revision)

@@ -29,6 +29,8 @@ _POSTGRESQL = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    # A worker that freezes in mid-transaction holds up the others for a minute, not for ever.
+    "options": "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
     "tcp_user_timeout": 15_000,  # ms; a server that vanished is noticed in seconds, not in minutes
 }
 
@@ -108,6 +110,12 @@ class Store:
             yield
         finally:
             self._writer.release()
+
+
+def unstorable(error: BaseException) -> bool:
+    """Whether the database refuses the values of a record, which no waiting and no mend of ours changes."""
+    values = (sa_exc.DataError, sa_exc.IntegrityError, sa_exc.StatementError)
+    return isinstance(error, values) and not transient(error)
 
 
 def transient(error: BaseException) -> bool:

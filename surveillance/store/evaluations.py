@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, func, insert, select
 
 from surveillance.store.codec import pack, unpack
 from surveillance.store.database import Transaction
@@ -73,6 +73,15 @@ def latest(tx: Transaction, use_case: str, scope: str) -> Evaluation | None:
         .limit(1)
     ).one_or_none()
     return None if row is None else _evaluation(row)
+
+
+def last_day(tx: Transaction, use_case: str, scope: str) -> date | None:
+    """The latest day of a use case and scope that was evaluated, None where none was."""
+    days = select(func.max(evaluations.c.as_of)).where(
+        evaluations.c.use_case == use_case, evaluations.c.scope == scope
+    )
+    last: date | None = tx.execute(days).scalar_one()
+    return last
 
 
 def totals(tx: Transaction) -> tuple[int, dict[str, float]]:

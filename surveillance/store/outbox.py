@@ -12,7 +12,7 @@ from surveillance.store.database import Transaction
 from surveillance.store.statements import insert_missing
 from surveillance.store.tables import deliveries, outbox
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=180)  # longer than the longest attempt: nobody sends a later revision meanwhile
 _FIRST_RETRY_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 300.0
 

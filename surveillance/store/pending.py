@@ -73,7 +73,8 @@ def request(tx: Transaction, requests: Iterable[Request], now: datetime) -> None
 def claim(tx: Transaction, worker: str, now: datetime, lease: timedelta) -> Claim | None:
     """Takes the evaluation that waits longest, the earliest day of its scope first; None: nothing to do.
 
-    Only where no other claim of the same use case and scope is alive. A claim lapses after `lease`.
+    Only where no other claim of the same use case and scope is alive. A claim lapses after `lease`, a
+    repeated one after as many times that.
     Commit at once: on PostgreSQL claims are given out one at a time.
     """
     if tx.dialect.name == "postgresql":
@@ -106,7 +107,7 @@ def claim(tx: Transaction, worker: str, now: datetime, lease: timedelta) -> Clai
         tx,
         _same_day(taken),
         claim=taken.token,
-        claimed_until=now + lease,
+        claimed_until=now + lease * taken.attempt,  # one that takes longer than the lease ends at last
         claimed_received_at=taken.received_at,
         oldest_received_at=None,
         attempts=taken.attempt,

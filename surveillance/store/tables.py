@@ -140,6 +140,15 @@ class Merge(Base):
     record_id: Mapped[str] = mapped_column(Key, primary_key=True, comment="the target's record id")
 
 
+class Definition(Base):
+    """The definition of a use case under which its rows of the line list were written."""
+
+    __tablename__ = "definitions"
+
+    use_case: Mapped[str] = mapped_column(Key, primary_key=True, comment="id of the use case")
+    fingerprint: Mapped[str] = mapped_column(comment="SHA-256 of what decides who is a case, where and when")
+
+
 class Duplicate(Base):
     """Two records that may be one person's same event. Only a person decides."""
 
@@ -371,6 +380,7 @@ persons = _table(Person)
 person_records = _table(PersonRecord)
 merges = _table(Merge)
 duplicates = _table(Duplicate)
+definitions = _table(Definition)
 links = _table(ConfirmedLink)
 dead_letters = _table(DeadLetterRow)
 ledger = _table(LedgerRow)

@@ -131,14 +131,14 @@ def test_json_lines_travel_as_they_are(
     assert json.loads(lies.value) == event
 
 
-def test_history_carries_the_time_of_its_report(
+def test_history_lies_on_a_topic_of_its_own(
     run: Run, prefix: str, embedded_broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
     file = write_csv(tmp_path / "cases.csv", {})
     done = run("backfill", file, "--partner", "alpha", "--columns", COLUMNS, "--time-zone", "Europe/Berlin")
     assert done.code == 0
     (lies,) = lying_on(embedded_broker, f"{prefix}backfill.incidents.v1.alpha")
-    assert lies.received_at.isoformat() == "2024-03-02T22:59:59+00:00"
+    assert json.loads(lies.value)["reported_at"] == "2024-03-02T23:59:59+01:00"
     assert lying_on(embedded_broker, f"{prefix}incidents.v1.alpha") == []
 
 

@@ -81,7 +81,7 @@ def test_a_worker_without_a_key_for_dead_letters_says_how_to_make_one(run: Run) 
 
 
 def test_a_worker_without_a_schema_says_what_to_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SURVEILLANCE_DEAD_LETTER_KEY", "key")
+    monkeypatch.setenv("SURVEILLANCE_DEAD_LETTER_KEY", "a key for tests only")
     done = run("worker")
     assert done.code == 2
     assert "surveillance db upgrade" in done.words

@@ -95,13 +95,16 @@ def test_where_events_count_every_record_counts_but_a_confirmed_duplicate():
 
 def test_only_records_that_share_a_person_key_are_proposed():
     cases = [case("a", "xz"), case("b", "x"), case("c", "y"), case("d", "z")]
-    assert propose(cases, PERSON) == {pair(key("a"), key("b")), pair(key("a"), key("d"))}
-    assert propose(cases, EVENT) == set()
+    assert propose(cases, PERSON, {c.key for c in cases}) == {
+        pair(key("a"), key("b")),
+        pair(key("a"), key("d")),
+    }
+    assert propose(cases, EVENT, {c.key for c in cases}) == set()
 
 
 @pytest.mark.parametrize(("day", "proposed"), [(14, True), (15, False)])
 def test_only_records_within_an_episode_are_proposed(day, proposed):
-    assert bool(propose([case("a", "x"), case("b", "x", day)], FORTNIGHT)) is proposed
+    assert bool(propose([case("a", "x"), case("b", "x", day)], FORTNIGHT, {key("a")})) is proposed
 
 
 many_cases = st.lists(
@@ -121,7 +124,8 @@ def test_order_changes_nothing_and_no_record_is_lost_or_counted_twice(cases, no,
     shuffled = list(cases)
     random.shuffle(shuffled)
     assert count_once(shuffled, rejected, confirmed, count) == counted
-    assert propose(shuffled, count) == propose(cases, count)
+    keys = {c.key for c in cases}
+    assert propose(shuffled, count, keys) == propose(cases, count, keys)
 
 
 @given(many_cases, pairs)

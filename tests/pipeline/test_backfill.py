@@ -53,9 +53,23 @@ def test_in_a_batch_of_both_only_what_is_live_is_looked_at(house: House) -> None
 
 
 def test_history_is_known_from_when_it_was_reported(house: House) -> None:
-    """A load of history does not look like a burst of reports: each counts as received when it was sent."""
-    house.ingest(*history(3))
+    """A load of history is no burst of reports: a look back knows each record from its report on."""
+    loaded = [message(i, incident(f"old-{i}", days_ago=i), backfill=True) for i in range(3)]
+    house.ingest(*loaded)
     with house.store.reading() as tx:
-        first, last = house.as_of - timedelta(days=3), house.as_of
-        then = line_list.cases_known(tx, "dune-fever", "residence", first, last, NOW - timedelta(hours=1))
-    assert {case.key.record_id for case in then} >= {"old-0", "old-1", "old-2"}
+        known = [
+            {
+                case.key.record_id
+                for case in line_list.cases_known(
+                    tx,
+                    "dune-fever",
+                    "residence",
+                    house.as_of - timedelta(days=3),
+                    house.as_of,
+                    NOW - timedelta(days=days_ago, hours=4),  # an hour before the reports of that day
+                )
+                if case.key.record_id.startswith("old-")
+            }
+            for days_ago in (2, 1, 0)
+        ]
+    assert known == [set(), {"old-2"}, {"old-2", "old-1"}]

@@ -85,8 +85,10 @@ def test_a_refused_message_beside_it_keeps_its_own_reason(poisoned: House) -> No
     assert sorted(letters(poisoned)) == [(2, RefusalCode.UNSTORABLE), (6, RefusalCode.NOT_UTF8)]
 
 
-def test_a_defect_of_our_own_code_loses_no_message(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a batch trips over, every message is a record or a dead letter in the end."""
+def test_a_message_that_a_defect_of_ours_stops_is_left_to_the_repair(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no dead letter, for nothing is wrong with it, and it holds up no other message."""
     works = pipeline.revise_line_list
 
     def trips(tx: Any, incoming: Any, *rest: Any) -> Any:
@@ -97,7 +99,13 @@ def test_a_defect_of_our_own_code_loses_no_message(house: House, monkeypatch: py
     monkeypatch.setattr(pipeline, "revise_line_list", trips)
     house.ingest(*MESSAGES)
     assert stored(house) == {"r0", "r1", "r2", "r3", "r5"}
-    assert letters(house) == [(4, RefusalCode.UNSTORABLE)]
+    assert letters(house) == []
+    with house.store.reading() as tx:
+        (position,) = ledger.positions(tx).values()
+    assert ledger.gaps(position, 6) == (range(4, 5),)
+    monkeypatch.setattr(pipeline, "revise_line_list", works)
+    house.ingest(MESSAGES[4])
+    assert stored(house) == {"r0", "r1", "r2", "r3", "r4", "r5"}
 
 
 def break_database(house: House) -> Callable[[], None]:

@@ -86,6 +86,17 @@ def upgrade() -> None:
     op.create_index("ix_duplicates_state", "duplicates", ["state"], unique=False)
     op.create_index("ix_duplicates_record_b", "duplicates", ["record_b"], unique=False)
     op.create_table(
+        "definitions",
+        sa.Column("use_case", KEY, nullable=False, comment="id of the use case"),
+        sa.Column(
+            "fingerprint",
+            sa.Text(),
+            nullable=False,
+            comment="SHA-256 of what decides who is a case, where and when",
+        ),
+        sa.PrimaryKeyConstraint("use_case", name=op.f("pk_definitions")),
+    )
+    op.create_table(
         "links",
         sa.Column("record_a", KEY, nullable=False, comment="the smaller key: partner/kind/id"),
         sa.Column("record_b", KEY, nullable=False, comment="the larger key"),
@@ -417,6 +428,7 @@ def downgrade() -> None:
     op.drop_index("ix_evaluations_scope", table_name="evaluations")
     op.drop_table("evaluations")
     op.drop_table("links")
+    op.drop_table("definitions")
     op.drop_index("ix_duplicates_record_b", table_name="duplicates")
     op.drop_index("ix_duplicates_state", table_name="duplicates")
     op.drop_table("duplicates")

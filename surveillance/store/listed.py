@@ -1,0 +1,33 @@
+"""Under which definition of each use case the line list was written."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import delete, insert, select
+
+from surveillance.line_list.record import RecordKey
+from surveillance.store.database import Transaction
+from surveillance.store.tables import definitions, records
+
+
+def written_definitions(tx: Transaction) -> dict[str, str]:
+    """Use case -> fingerprint of the definition under which all its rows were written."""
+    return {row.use_case: row.fingerprint for row in tx.execute(select(definitions))}
+
+
+def save_definitions(tx: Transaction, fingerprints: Mapping[str, str]) -> None:
+    """States that every row is written under these definitions. Idempotent."""
+    tx.execute(delete(definitions))
+    if fingerprints:
+        rows = [{"use_case": name, "fingerprint": f} for name, f in fingerprints.items()]
+        tx.execute(insert(definitions), rows)
+
+
+def keys_after(tx: Transaction, number: int, limit: int) -> tuple[list[RecordKey], int]:
+    """The next records in the order of their numbers, and the number of the last one."""
+    rows = tx.execute(
+        select(records.c.record, records.c.partner, records.c.kind, records.c.record_id)
+        .where(records.c.record > number)
+        .order_by(records.c.record)
+        .limit(limit)
+    ).all()
+    return [RecordKey(*row[1:]) for row in rows], rows[-1][0] if rows else number

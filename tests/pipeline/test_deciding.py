@@ -1,0 +1,131 @@
+"""What people decide: stored with its history, told where it must be, looked at anew."""
+
+import pytest
+
+from small_house import USE_CASE, House, incident
+from surveillance.alerting.alert import Alert, Change, State
+from surveillance.alerting.workflow import Act, Details, NotAllowed, Outcome
+from surveillance.deciding import Decision, Desk, Unknown
+from surveillance.line_list.record import RecordKey
+from surveillance.store import alerts, line_list, outbox
+
+
+def key(record: str) -> RecordKey:
+    return RecordKey("alpha", "incident", record)
+
+
+def desk(house: House) -> Desk:
+    return Desk(house.configuration, house.store)
+
+
+def why(house: House, reason: str = "a reason") -> Decision:
+    return Decision("lead-1", house.now, reason)
+
+
+def three_cases(house: House) -> Alert:
+    house.report(*(incident(f"r{i}", days_ago=i) for i in range(3)))
+    house.evaluate()
+    (alert,) = house.alerts()
+    return alert
+
+
+def history(house: House, alert: Alert) -> list[Change]:
+    with house.store.reading() as tx:
+        return [row.change.change for row in alerts.history(tx, alert.id)]
+
+
+def test_an_alert_moves_along_its_workflow_and_says_by_whom(house: House) -> None:
+    alert = three_cases(house)
+    steps = [Act.ACKNOWLEDGE, Act.ASSESS, Act.RESPOND]
+    for act in steps:
+        moved = desk(house).move(alert.id, act, why(house))
+    assert moved.state is State.RESPONDING
+    closed = desk(house).move(alert.id, Act.CLOSE, why(house), Details(Outcome.RESPONSE_COMPLETED))
+    assert (closed.state, closed.outcome) == (State.CLOSED, Outcome.RESPONSE_COMPLETED)
+    assert history(house, alert)[-4:] == [Change.MOVED] * 4
+    with house.store.reading() as tx:
+        assert alerts.history(tx, alert.id)[-1].change.by == "lead-1"
+
+
+def test_an_act_that_the_state_does_not_allow_changes_nothing(house: House) -> None:
+    alert = three_cases(house)
+    with pytest.raises(NotAllowed, match="acknowledge"):
+        desk(house).move(alert.id, Act.CLOSE, why(house))
+    assert house.alerts() == [alert]
+    with pytest.raises(Unknown, match="no alert"):
+        desk(house).move("none", Act.ACKNOWLEDGE, why(house))
+
+
+def test_a_person_opens_an_alert_that_no_detector_raised_and_it_is_told(house: House) -> None:
+    house.report(incident("r1"), incident("r2", area="n4", days_ago=9))
+    house.evaluate()
+    assert house.alerts() == []
+    opened = desk(house).open(USE_CASE, "north", "severe", {key("r1"), key("r2")}, why(house))
+    assert (opened.state, opened.opened_by) == (State.OPEN, "lead-1")
+    assert set(opened.areas) == {"n1", "n4"}
+    assert opened.acknowledge_due is not None
+    with house.store.reading() as tx:
+        assert outbox.waiting(tx) == 1
+    house.evaluate()
+    (kept,) = house.alerts()
+    assert set(kept.members) == set(opened.members)
+
+
+def test_what_a_detector_sees_later_takes_nothing_back_of_what_a_person_saw(house: House) -> None:
+    house.report(
+        incident("r1", school="s"), incident("r2", school="s"), incident("far", area="n4", days_ago=9)
+    )
+    records = {key("r1"), key("r2"), key("far")}
+    with house.store.reading() as tx:
+        assert line_list.current_entries(tx, records)
+    opened = desk(house).open(USE_CASE, "north", "severe", records, why(house))
+    house.evaluate()
+    (alert,) = house.alerts()
+    assert alert.alive
+    assert alert.severity == "severe"
+    assert set(alert.members) == set(opened.members)
+    assert set(alert.areas) >= set(opened.areas)
+    assert alert.start == opened.start
+
+
+def test_a_severity_a_record_or_a_scope_that_does_not_exist_is_refused(house: House) -> None:
+    house.report(incident("r1"))
+    with pytest.raises(Unknown, match="severity"):
+        desk(house).open(USE_CASE, "north", "any free text", {key("r1")}, why(house))
+    with pytest.raises(Unknown, match="missing"):
+        desk(house).open(USE_CASE, "north", "severe", {key("missing")}, why(house))
+    with pytest.raises(Unknown, match="nowhere"):
+        desk(house).open(USE_CASE, "nowhere", "severe", {key("r1")}, why(house))
+
+
+def test_members_added_by_hand_stay_and_members_removed_do_not_come_back(house: House) -> None:
+    alert = three_cases(house)
+    house.report(incident("far", area="n4", days_ago=12))
+    desk(house).add(alert.id, {key("far")}, why(house))
+    desk(house).remove(alert.id, {key("r0")}, why(house))
+    house.evaluate_everything()
+    (kept,) = house.alerts()
+    records = {member.rpartition("@")[0] for member in kept.members}
+    assert records == {str(key(r)) for r in ("r1", "r2", "far")}
+
+
+def test_a_link_that_a_person_confirms_is_evidence(house: House) -> None:
+    house.report(incident("r1", area="n1"), incident("r2", area="n4", days_ago=10))
+    house.evaluate()
+    assert house.alerts() == []
+    desk(house).link((key("r1"), key("r2")), why(house))
+    house.evaluate()
+    (alert,) = house.alerts()
+    assert {cluster.linked_by for cluster in alert.clusters} == {("link",)}
+    with pytest.raises(Unknown, match="no such record"):
+        desk(house).link((key("r1"), key("r9")), why(house))
+
+
+def test_a_decision_about_a_duplicate_is_looked_at_anew(house: House) -> None:
+    house.report(*(incident(f"r{i}", days_ago=i, person=i + 1) for i in range(2)), incident("r2", person=2))
+    house.evaluate()
+    assert house.alerts() == []  # two persons
+    desk(house).decide_duplicate((key("r1"), key("r2")), "rejected", why(house))
+    house.evaluate()
+    (alert,) = house.alerts()
+    assert alert.observed == 3

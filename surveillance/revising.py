@@ -11,7 +11,7 @@ from datetime import datetime
 from surveillance.configuration import Configuration
 from surveillance.line_list.chronicle import chronicle
 from surveillance.line_list.classify import Reason, classify
-from surveillance.line_list.duplicates import propose
+from surveillance.line_list.duplicates import crowd, propose
 from surveillance.line_list.merges import merge_targets
 from surveillance.line_list.record import Case, Exclusion, RecordKey, RecordVersion
 from surveillance.line_list.versions import Outcome, revise
@@ -126,15 +126,17 @@ def _propose_duplicates(
     current = [r.entry for r in rows if r.known_until is None and isinstance(r.entry, Case)]
     with_person = [case for case in current if case.person_keys]
     sharing = line_list.records_sharing(tx, {k for case in with_person for k in case.person_keys})
+    # Where a key has become too common to be one person's, every pair that it made is withdrawn.
+    about = {*affected, *crowd(sharing)}
     by_place: dict[tuple[str, str], list[Case]] = {}
     for case in sharing:
         by_place.setdefault((case.use_case, case.place), []).append(case)
     pairs = {
         pair
         for (use_case, _), cases in by_place.items()
-        for pair in propose(cases, configuration.use_cases[use_case].count, affected)
+        for pair in propose(cases, configuration.use_cases[use_case].count, about)
     }
-    line_list.withdraw_duplicates(tx, affected, pairs)
+    line_list.withdraw_duplicates(tx, about, pairs)
     line_list.propose_duplicates(tx, pairs, now)
 
 

@@ -101,6 +101,15 @@ def _in_one_episode(first: Case, second: Case, count: Count) -> bool:
     return count.episode_days is None or abs((second.day - first.day).days) <= count.episode_days
 
 
+def crowd(cases: Iterable[Case]) -> set[RecordKey]:
+    """The records that bear a key which more records bear than one person can have."""
+    bearing: defaultdict[str, set[RecordKey]] = defaultdict(set)
+    for case in cases:
+        for key in case.person_keys:
+            bearing[key].add(case.key)
+    return {k for keys in bearing.values() if len(keys) > MOST_RECORDS_OF_A_PERSON for k in keys}
+
+
 def _by_person_key(cases: Iterable[Case]) -> list[list[Case]]:
     """The cases that bear each key. A key that too many bear is nobody's, and joins nobody."""
     sharing: defaultdict[str, list[Case]] = defaultdict(list)

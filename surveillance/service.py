@@ -207,26 +207,30 @@ class Service:
             if known is not None and offsets.end >= known.mark:
                 continue
             with self.store.transaction() as tx:
-                ledger.start_at(tx, place, 0, now)
+                ledger.start_at(tx, place, offsets.begin, now)  # what had expired before is not owed
                 if known is not None:
                     ledger.begin_epoch(tx, place, offsets.end, now)
 
     def _repair(self, place: ledger.LogPlace, gap: range) -> int:
+        """Fetches a gap and handles it; returns by how many offsets it is smaller now."""
         fetched = read_range(self.settings.brokers, place.topic, place.partition, gap.start, gap.stop)
         if fetched.messages:
             self.ingest(fetched.messages, repaired=True)
         with self.store.transaction() as tx:
             ledger.mark_absent(tx, place, fetched.absent, self.clock())
             ledger.mark_lost(tx, place, fetched.lost, self.clock())
+            position = ledger.positions(tx, [place])[place]
+        closed = len(gap) - count(position.handled.missing(gap.start, gap.stop))
         log.warning(
             "ledger repaired",
             topic=place.topic,
             partition=place.partition,
-            messages=len(fetched.messages),
+            owed=len(gap),
+            repaired=closed,
             absent=count(fetched.absent),
             lost=count(fetched.lost),
         )
-        return len(fetched.messages)
+        return closed
 
     def tick(self) -> bool:
         """Does what time alone brings about, and sets the gauges; False where nothing was due."""

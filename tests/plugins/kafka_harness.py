@@ -117,7 +117,9 @@ class ApacheKafka:
         (self._folder / "log4j2.xml").write_text(LOGGING)
         settings = str(self._folder / "server.properties")
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        storage = self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", settings)
+        storage = self._java(
+            "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", settings
+        )
         if storage.wait(START_SECONDS) != 0:
             raise RuntimeError(f"Kafka's storage could not be formatted: {self._log_tail()}")
 

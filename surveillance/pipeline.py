@@ -145,7 +145,8 @@ def evaluate(claim: pending.Claim, configuration: Configuration, store: Store, n
     with store.transaction() as tx:
         snapshot = snapshot_of(question, seen, clusters) if changes else None
         known_at = min(now, question.known_at)
-        stored = evaluations.save(tx, claim, known_at, now, len(clusters), snapshot, clocked.seconds)
+        finished_at = now + timedelta(seconds=sum(clocked.seconds.values()))
+        stored = evaluations.save(tx, claim, known_at, finished_at, len(clusters), snapshot, clocked.seconds)
         alerts.save(tx, changes, stored)
         outbox.add(tx, notices_of(changes, question.use_case))
         pending.finish(tx, claim, now)

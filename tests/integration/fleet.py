@@ -1,0 +1,302 @@
+"""Real workers as processes, and a line to the database that can be cut: what fault tests are made of."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from surveillance.cli.operate import topic_specs
+from surveillance.configuration import Configuration, load_configuration
+from surveillance.kafka.admin import create_topics
+from surveillance.kafka.ports import free_port
+from surveillance.offsets import TopicLogs, count
+from surveillance.settings import Settings
+from surveillance.store import ledger, pending
+from surveillance.store.database import Store
+from surveillance.store.ledger import Position
+
+ROOT = Path(__file__).resolve().parents[2]
+BYTECODE = ROOT / ".cache" / "bytecode"
+SCOPE = "cheshire-merseyside"
+STOP_SECONDS = 15.0
+# Whatever a worker logs so is a defect of the service, also where the repair cures what it did.
+DEFECTS = ("defect", "batch failed", "message failed", "batch left to the repair", "evaluation failed")
+
+
+@dataclass
+class Fleet:
+    """Workers that share one consumer group and one database. Leaves the context with none running.
+
+    database_url: for this process. worker_url: for the workers, where their way is another one.
+    """
+
+    directory: Path
+    brokers: str
+    database_url: str
+    prefix: str
+    worker_url: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _log_starts: dict[str, int] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        chosen: dict[str, Any] = {
+            "config_dir": ROOT / "config",
+            "database_url": self.worker_url or self.database_url,
+            "brokers": self.brokers,
+            "topic_prefix": self.prefix,
+            "consumer_group": self.prefix,
+            "dead_letter_key": "a key that only this test knows",
+            "log_format": "json",
+            "metrics_port": 0,
+            **self.options,
+        }
+        self._environment = {f"SURVEILLANCE_{name.upper()}": str(value) for name, value in chosen.items()}
+        # An installed service has its bytecode beside it; a checkout may not, and would start for seconds.
+        self._environment |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(BYTECODE)}
+        self.settings = Settings(**chosen)
+        self.configuration: Configuration = load_configuration(self.settings.config_dir)
+        create_topics(self.brokers, topic_specs(self.configuration, self.settings))
+        self.store = Store.open(self.database_url)
+        self.store.upgrade()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._running.values():
+            process.kill()
+        for process in self._running.values():
+            process.wait()
+        self.store.close()
+
+    def start(self, name: str) -> None:
+        """Starts a worker, or one that was killed again; its log goes on."""
+        with self._log_of(name).open("ab") as output:
+            self._log_starts[name] = output.tell()
+            self._running[name] = subprocess.Popen(
+                [sys.executable, "-m", "surveillance", "worker"],
+                cwd=ROOT,
+                env={**os.environ, **self._environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+
+    def kill(self, name: str) -> None:
+        """SIGKILL: the worker has no time for anything."""
+        process = self._running.pop(name)
+        assert process.poll() is None, f"worker {name} had ended by itself: {self.log_tail(name)}"
+        process.kill()
+        process.wait()
+
+    def run(self, *command: str) -> None:
+        """Runs a command of the service to its end."""
+        environment = {**os.environ, **self._environment}
+        subprocess.run(
+            [sys.executable, "-m", "surveillance", *command], cwd=ROOT, env=environment, check=True
+        )
+
+    def wait_until_reading(self, name: str, seconds: float = 60.0) -> None:
+        """Returns once a worker was assigned partitions after its last start."""
+
+        def assigned() -> bool:
+            return b"partitions assigned" in self._log_of(name).read_bytes()[self._log_starts[name] :]
+
+        self.wait_until(assigned, seconds, f"worker {name} reads")
+
+    def stop(self, name: str) -> None:
+        """SIGTERM: the worker ends by itself, with exit code 0."""
+        process = self._running.pop(name)
+        process.send_signal(signal.SIGTERM)
+        try:
+            code = process.wait(STOP_SECONDS)
+        finally:
+            process.kill()
+        assert code == 0, f"worker {name} ended with {code}: {self.log_tail(name)}"
+
+    def stop_all(self) -> None:
+        for name in list(self._running):
+            self.stop(name)
+
+    def check(self) -> None:
+        """Fails where a worker has ended by itself."""
+        for name, process in self._running.items():
+            assert process.poll() is None, f"worker {name} ended by itself: {self.log_tail(name)}"
+
+    def wait_until(self, true: Callable[[], bool], seconds: float, what: str) -> None:
+        """Returns once it is true; fails after `seconds`, or once a worker ends by itself."""
+        deadline = time.monotonic() + seconds
+        while not true():
+            self.check()
+            assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s\n{self.log_tails()}"
+            time.sleep(0.25)
+
+    def topics_held(self) -> int:
+        """How many messages the partners' topics hold."""
+        return sum(offsets.end for offsets in self.logs().ends().values())
+
+    def gaps(self) -> dict[str, int]:
+        """Offsets below the end that the ledger lacks, per topic and partition where there are any."""
+        logs = self.logs()
+        ends = logs.ends()
+        positions = self._positions(logs)
+        unhandled = {
+            place: count(ledger.gaps(positions[place], offsets.end)) if place in positions else offsets.end
+            for place, offsets in ends.items()
+        }
+        return {f"{place.topic}/{place.partition}": gap for place, gap in unhandled.items() if gap}
+
+    def repaired(self) -> int:
+        """How many messages the repair had to fetch."""
+        return sum(position.repaired for position in self._positions(self.logs()).values())
+
+    def lost(self) -> int:
+        return sum(position.lost for position in self._positions(self.logs()).values())
+
+    def all_handled(self) -> bool:
+        return not self.gaps()
+
+    def nothing_pending(self) -> bool:
+        """Whether every evaluation that was asked for is done."""
+        with self.store.reading() as tx:
+            return pending.waiting(tx) == 0
+
+    def defects(self) -> list[dict[str, Any]]:
+        """The log lines of all workers that tell of a defect of the service."""
+        return [line for line in self.log_lines() if any(word in line["event"] for word in DEFECTS)]
+
+    def log_lines(self) -> Iterator[dict[str, Any]]:
+        """All that the workers logged; an interpreter's last words as well."""
+        for path in sorted(self.directory.glob("worker-*.log")):
+            for text in path.read_text(errors="replace").splitlines():
+                yield _log_line(path.stem, text)
+
+    def log_tail(self, name: str) -> str:
+        return self._log_of(name).read_text(errors="replace")[-3000:]
+
+    def log_tails(self) -> str:
+        return "\n".join(f"--- {name}\n{self.log_tail(name)}" for name in self._running)
+
+    def _log_of(self, name: str) -> Path:
+        return self.directory / f"worker-{name}.log"
+
+    def logs(self) -> TopicLogs:
+        return TopicLogs(self.brokers, self.configuration.topics(self.prefix))
+
+    def _positions(self, logs: TopicLogs) -> dict[ledger.LogPlace, Position]:
+        with self.store.reading() as tx:
+            return ledger.positions(tx, logs.ends())
+
+
+def _log_line(worker: str, text: str) -> dict[str, Any]:
+    try:
+        line = json.loads(text)
+    except ValueError:
+        line = None
+    if not isinstance(line, dict) or "event" not in line:
+        return {"event": text, "worker": worker}
+    return {**line, "event": str(line["event"]), "worker": worker}
+
+
+class Line:
+    """A loopback port before a server's Unix socket; `cut` ends every connection and refuses new ones."""
+
+    def __init__(self, socket_path: Path) -> None:
+        self.port = free_port()
+        self._socket_path = socket_path
+        self._open: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.mend()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def cut(self) -> None:
+        """The database is unreachable from now on."""
+        self._do(self._cut())
+
+    def mend(self) -> None:
+        """The database is reachable again, on the same port."""
+        self._do(self._mend())
+
+    def _do(self, work: Any) -> None:
+        done: Future[None] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        done.result(10)
+
+    async def _cut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for end in self._open:
+            end.transport.abort()
+        await asyncio.sleep(0.1)  # every carrier notices
+
+    async def _mend(self) -> None:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_unix_connection(str(self._socket_path))
+        ends = {writer, far_writer}
+        self._open |= ends
+        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+        self._open -= ends
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while chunk := await reader.read(65536):
+            writer.write(chunk)
+            await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.transport.abort() if writer.transport.is_closing() else writer.close()
+
+
+@dataclass
+class Timetable:
+    """Faults at their seconds after the start, in a thread of their own; `join` raises what went wrong."""
+
+    steps: Sequence[tuple[float, str, Callable[[], None]]]
+    _errors: list[BaseException] = field(default_factory=list)
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(seconds)
+        assert not self._thread.is_alive(), "the faults did not end in time"
+        if self._errors:
+            raise self._errors[0]
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        try:
+            for at, _, step in self.steps:
+                time.sleep(max(0.0, began + at - time.monotonic()))
+                step()
+        except BaseException as error:
+            self._errors.append(error)

@@ -1,0 +1,67 @@
+"""How long a partner waits for a worker that has just been started."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from feed import make_world, publish_over
+from fleet import SCOPE, Fleet
+from sqlalchemy import select
+from stored import USE_CASE, store_cases
+
+from plugins.kafka_harness import ApacheKafka
+from surveillance.simulation.deaths import draw_deaths, police_report
+from surveillance.simulation.published import Published
+from surveillance.store import line_list, tables
+
+STORED = 100_000
+DAYS = 20 * 365  # 5,000 of them are within a year, which is what an evaluation looks at
+LIMIT_SECONDS = 10.0
+
+
+@pytest.mark.slow
+@pytest.mark.kafka
+@pytest.mark.postgresql
+def test_a_worker_with_100_000_cases_has_evaluated_its_first_event_within_ten_seconds(
+    apache_kafka: ApacheKafka,
+    fresh_postgresql: Callable[[str], str],
+    new_topic: Callable[[str], str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    address, url = apache_kafka.address, fresh_postgresql("template0")
+    with Fleet(tmp_path, address, url, new_topic(""), options={"partitions": 1}) as fleet:
+        today = datetime.now(fleet.configuration.regions[SCOPE].zone).date()
+        store_cases(fleet.store, fleet.configuration, STORED, DAYS, today - timedelta(days=1))
+        event = one_death(fleet)
+        publish_over(address, fleet.prefix, [event], 0.1)
+        fleet.run("warm")
+        began = time.monotonic()
+        fleet.start("only")
+        fleet.wait_until(lambda: is_evaluated(fleet), 60, "the event is evaluated")
+        seconds = time.monotonic() - began
+        with fleet.store.reading() as tx:
+            assert line_list.versions_of(tx, [event.record_key])
+        with capsys.disabled():
+            print(f"\nfirst event evaluated {seconds:.1f} s after the worker's start")
+        fleet.stop_all()
+        assert seconds < LIMIT_SECONDS
+
+
+def one_death(fleet: Fleet) -> Published:
+    """A report of now, about a death of yesterday."""
+    world = make_world(fleet.configuration)
+    now = datetime.now(UTC)
+    start, end = now - timedelta(days=2), now - timedelta(days=1)
+    [death] = draw_deaths(world, np.random.default_rng(1), 1, start, end, 1)
+    return police_report(world, death, now, "background")
+
+
+def is_evaluated(fleet: Fleet) -> bool:
+    """Whether an evaluation is stored; only the event asks for one."""
+    done = select(tables.evaluations.c.id).where(tables.evaluations.c.use_case == USE_CASE).limit(1)
+    with fleet.store.reading() as tx:
+        return tx.execute(done).scalar_one_or_none() is not None

@@ -86,15 +86,13 @@ def look(tx: Transaction, question: Question) -> Seen:
 
 def find_clusters(question: Question, seen: Seen, configuration: Configuration) -> tuple[Cluster, ...]:
     """Runs every detector of the use case at every place."""
-    return tuple(
-        cluster
-        for place, counted in seen.counted.items()
-        for detector in configuration.detectors[question.use_case.id]
-        for cluster in detector.detect(
-            study_of(question, place, counted),
-            np.random.default_rng(seed_of(question, place, counted, detector)),
-        )
-    )
+    found: list[Cluster] = []
+    for place, counted in seen.counted.items():
+        study = study_of(question, place, counted)
+        for detector in configuration.detectors[question.use_case.id]:
+            rng = np.random.default_rng(seed_of(question, place, counted, detector))
+            found += detector.detect(study, rng)
+    return tuple(found)
 
 
 def study_of(question: Question, place: str, counted: Sequence[CountedCase]) -> Study:

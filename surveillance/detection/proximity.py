@@ -75,17 +75,41 @@ class Proximity:
     def _groups(self, study: Study, positions: Positions) -> list[Ints]:
         """Members of each cluster, as indices of cases in id order."""
         by_id = np.array(sorted(range(len(study.ids)), key=study.ids.__getitem__))
-        near, km = self._neighbours(positions[study.location[by_id]], study.day[by_id].astype(np.int64))
-        label = _label(near, km, study.day[by_id].astype(np.int64), self.min_cases)
+        places, day = positions[study.location[by_id]], study.day[by_id].astype(np.int64)
+        tree = _tree(places)
+        some = self._around_alive(tree, places, day, study.days - 1 - self.window_days)
+        near, km = self._neighbours(some, tree, places, day)
+        label = _label(near, km, day, self.min_cases)
         return [by_id[label == one] for one in range(label.max(initial=-1) + 1)]
 
-    def _neighbours(self, positions: Positions, day: Ints) -> tuple[Pairs, npt.NDArray[np.float64]]:
-        """Pairs of neighbours (each both ways, and with itself), and their distance in km."""
-        tree = _tree(positions)
+    def _around_alive(self, tree: NearestNeighbors, positions: Positions, day: Ints, alive: int) -> Ints:
+        """The cases that can decide about a cluster with a case on the day `alive` or later.
+
+        From these cases on, through every core, to the neighbours of whatever was reached: they say to
+        which core a case on the edge belongs. No other case is near a cluster that goes on.
+        """
+        reached = np.zeros(len(day), np.bool_)
+        frontier, hands_on = np.flatnonzero(day >= alive), np.ones(len(day), np.bool_)
+        while len(frontier):
+            reached[frontier] = True
+            (one, other), _ = self._neighbours(frontier, tree, positions, day)
+            cores = np.bincount(one, minlength=len(day)) >= self.min_cases
+            beyond = np.unique(other[(cores | hands_on)[one]])
+            frontier, hands_on = beyond[~reached[beyond]], np.zeros(len(day), np.bool_)
+        (_, edge), _ = self._neighbours(np.flatnonzero(reached), tree, positions, day)
+        return np.unique(edge)
+
+    def _neighbours(
+        self, some: Ints, tree: NearestNeighbors, positions: Positions, day: Ints
+    ) -> tuple[Pairs, npt.NDArray[np.float64]]:
+        """Pairs of some cases with all their neighbours (each with itself too), and their distance in km."""
         parts = [
-            self._neighbours_of(np.arange(at, min(at + CHUNK, len(day))), tree, positions, day)
-            for at in range(0, len(day), CHUNK)
+            self._neighbours_of(some[at : at + CHUNK], tree, positions, day)
+            for at in range(0, len(some), CHUNK)
         ]
+        if not parts:
+            none = np.empty(0, np.int64)
+            return (none, none), np.empty(0)
         one, other, km = (np.concatenate(column) for column in zip(*parts, strict=True))
         return (one, other), km
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from surveillance.alerting import hand, workflow
 from surveillance.alerting.alert import Alert, AlertChange
 from surveillance.alerting.due import with_due_times
+from surveillance.alerting.workflow import NotAllowed
 from surveillance.configuration import Configuration
 from surveillance.line_list.duplicates import Pair
 from surveillance.line_list.record import Case, RecordKey
@@ -31,6 +32,16 @@ class Decision:
     by: str
     at: datetime
     reason: str
+
+    def __post_init__(self) -> None:
+        if not self.by.strip():
+            raise NotAllowed("a decision needs the person who decides")
+
+    def grounds(self) -> str:
+        """The reason, which this kind of decision must have."""
+        if not self.reason.strip():
+            raise NotAllowed("this decision needs a reason")
+        return self.reason
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ class Desk:
             )
             others = alerts.of_scope(tx, use_case, scope, seen.start)
             as_of = why.at.astimezone(self.configuration.regions[scope].zone).date()
-            return self._save(tx, hand.open_by_hand(seen, why.by, why.at, as_of, why.reason, others))
+            return self._save(tx, hand.open_by_hand(seen, why.by, why.at, as_of, why.grounds(), others))
 
     def add(self, alert_id: str, records: Collection[RecordKey], why: Decision) -> Alert:
         """Adds members that stay, whatever evaluations find."""
@@ -79,25 +90,25 @@ class Desk:
             cases = self._cases(tx, alert.use_case, alert.scope, records)
             others = alerts.of_scope(tx, alert.use_case, alert.scope, alert.start)
             members = {case.member for case in cases}
-            return self._save(tx, hand.add_members(alert, members, why.by, why.at, why.reason, others))
+            return self._save(tx, hand.add_members(alert, members, why.by, why.at, why.grounds(), others))
 
     def remove(self, alert_id: str, records: Collection[RecordKey], why: Decision) -> Alert:
         """Removes members that evaluations do not bring back."""
         with self.store.transaction() as tx:
             alert = _alert(tx, alert_id)
             removed = [str(record) for record in records]
-            return self._save(tx, hand.remove_members(alert, removed, why.by, why.at, why.reason))
+            return self._save(tx, hand.remove_members(alert, removed, why.by, why.at, why.grounds()))
 
     def link(self, both: Pair, why: Decision) -> None:
         """Links two records, as a detector of links will see from now on."""
         with self.store.transaction() as tx:
-            links.confirm_link(tx, both, why.by, why.at, why.reason)
+            links.confirm_link(tx, both, why.by, why.at, why.grounds())
             self._look_again(tx, both, why.at)
 
     def decide_duplicate(self, both: Pair, state: State, why: Decision) -> None:
         """Says whether two records are one person's; from now on they count accordingly."""
         with self.store.transaction() as tx:
-            line_list.decide_duplicate(tx, both, state, why.by, why.at)
+            line_list.decide_duplicate(tx, both, state, why.by, why.at, why.reason)
             self._look_again(tx, both, why.at)
 
     def _save(self, tx: Transaction, change: AlertChange) -> Alert:

@@ -4,14 +4,20 @@ What is counted, and who hears of it, is not here but in use cases, partners and
 """
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
 )
+
+from surveillance.use_case.fault import ConfigError
+from surveillance.use_case.read import read_yaml
+
+_FILE = "surveillance.yaml"
 
 
 class Settings(BaseSettings):
@@ -71,5 +77,14 @@ class Settings(BaseSettings):
         directory = Path(
             str(init_settings().get("config_dir") or env_settings().get("config_dir") or "config")
         )
-        file = YamlConfigSettingsSource(settings_cls, yaml_file=directory / "surveillance.yaml")
-        return init_settings, env_settings, file
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _read(directory / _FILE))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The settings in the file; a file that is missing has none. Raises ConfigError."""
+    if not path.exists():
+        return {}
+    content, faults = read_yaml(path, _FILE)
+    if faults or content is None:
+        raise ConfigError(faults)
+    return content

@@ -22,6 +22,8 @@ def main() -> None:
     """Runs a command. What people can mend is told in words, with exit code 2; a defect keeps its trace."""
     try:
         app(standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except Exception as error:
         words = explain(error)
         if words is None:

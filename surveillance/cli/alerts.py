@@ -122,6 +122,7 @@ def link(first: str, second: str, by: Annotated[str, _BY], reason: Annotated[str
     """Link two records: partner/kind/record id each."""
     with _desk() as desk:
         desk.link(_pair(first, second), _now(by, reason))
+    typer.echo(f"linked: {first} and {second}")
 
 
 @app.command()
@@ -143,6 +144,7 @@ def decide(
     """Decide whether two records are one person's."""
     with _desk() as desk:
         desk.decide_duplicate(_pair(first, second), state, _now(by, reason))
+    typer.echo(f"{state} as one person: {first} and {second}")
 
 
 @contextmanager

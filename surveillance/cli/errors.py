@@ -46,6 +46,9 @@ def explain(error: Exception) -> str | None:
             f"SURVEILLANCE_{'_'.join(map(str, fault['loc'])).upper()}"
             for fault in error.errors(include_input=False, include_url=False)
         )
+    if isinstance(error, OSError):
+        named = f"{error.filename}: " if error.filename else ""
+        return f"{named}{error.strerror or type(error).__name__}"
     if transient(error):
         return f"the database cannot be used ({type(error).__name__}); check SURVEILLANCE_DATABASE_URL"
     return None

@@ -16,7 +16,15 @@ from surveillance.configuration import Configuration
 from surveillance.events.decode import event_model
 from surveillance.events.known_fields import known_fields
 from surveillance.events.refusal import Fault, Refused
-from surveillance.events.rows import Row, check_row, encode, name_column, read_rows
+from surveillance.events.rows import (
+    JSON_LINES,
+    Row,
+    check_row,
+    encode,
+    name_column,
+    read_header,
+    read_rows,
+)
 from surveillance.events.topics import Kind, Source, topic_name
 from surveillance.geography.lookup import Gazetteer
 from surveillance.kafka.producer import Publisher
@@ -92,18 +100,40 @@ def read_columns(text: str | None, path: Path, kind: Kind) -> dict[str, str]:
     Given as `field=column,field==constant`, as a YAML file, or not at all: then a column's name is its field.
     """
     if text is None:
-        header = path.open(encoding="utf-8-sig", errors="replace").readline().strip().split(",")
-        fields = known_fields(event_model(kind))
-        return {name: name for name in (h.strip().strip('"') for h in header) if name in fields}
-    if Path(text).is_file():
-        loaded = yaml.safe_load(Path(text).read_text(encoding="utf-8"))
-        if not isinstance(loaded, dict):
-            raise Mistake(f"{text}: is not a mapping of event fields to columns")
-        return {str(name): str(column) for name, column in loaded.items()}
+        return {} if path.suffix.lower() in JSON_LINES else _columns_named_as_fields(path, kind)
+    if "=" not in text:
+        return _columns_of_file(Path(text))
     pairs = [pair.partition("=") for pair in text.split(",")]
-    if not all(sign for _, sign, _ in pairs):
-        raise Mistake(f"--columns {text}: give field=column, separated by commas, or the path of a YAML file")
-    return {name.strip(): column.strip() for name, _, column in pairs}
+    mapping = {name.strip(): column.strip() for name, _, column in pairs}
+    if not all(sign for _, sign, _ in pairs) or len(mapping) < len(pairs):
+        raise Mistake("--columns: give field=column, each field once, separated by commas, or a YAML file")
+    return mapping
+
+
+def _columns_named_as_fields(path: Path, kind: Kind) -> dict[str, str]:
+    """What is not read is said: a misspelt column must not be lost in silence."""
+    fields = known_fields(event_model(kind))
+    header = read_header(path)
+    unread = [name for name in header if name not in fields]
+    if len(unread) == len(header):
+        raise Mistake(
+            f"{path}: no column is named as a field of {kind}s. Is it UTF-8 text, with commas (or tabs in a "
+            f".tsv)? Its header reads: {', '.join(header)[:200]}"
+        )
+    if unread:
+        console.print(f"columns that are not read: {', '.join(unread)}", markup=False, highlight=False)
+    return {name: name for name in header if name in fields}
+
+
+def _columns_of_file(path: Path) -> dict[str, str]:
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        words = "give field=column, separated by commas, or the path of a YAML file"
+        raise Mistake(f"--columns {path}: {words} ({type(error).__name__})") from error
+    if not isinstance(loaded, dict):
+        raise Mistake(f"--columns {path}: is not a mapping of event fields to columns")
+    return {str(name): str(column) for name, column in loaded.items()}
 
 
 def read_zone(name: str) -> ZoneInfo:
@@ -151,7 +181,8 @@ def send(
 def tell_faults(line: int, faults: Iterable[Fault]) -> None:
     """Every fault of a line: field, rule and fix."""
     for fault in faults:
-        console.print(f"line {line}: {fault.field}: {fault.rule}. {fault.fix}", markup=False, highlight=False)
+        words = f"line {line}: {fault.field}: {fault.rule}. {fault.fix}"
+        console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 def progress_bar(quiet: bool = False) -> Progress:

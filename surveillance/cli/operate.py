@@ -82,7 +82,13 @@ def web() -> None:
 
     settings = Settings()
     configure_logging(settings.log_format)
-    uvicorn.run(make_pages(settings), host=settings.web_host, port=settings.web_port, log_config=None)
+    uvicorn.run(
+        make_pages(settings),
+        host=settings.web_host,
+        port=settings.web_port,
+        log_config=None,
+        access_log=False,
+    )
 
 
 def broker(port: Annotated[int, typer.Option(help="Loopback port.")] = 9092) -> None:

@@ -19,6 +19,9 @@ from surveillance.cli.feeding import (
     tell_faults,
 )
 from surveillance.configuration import load_configuration
+from surveillance.events.canonical import canonical_hash
+from surveillance.events.refusal import Fault, RefusalCode
+from surveillance.events.rows import JSON_LINES, Row
 from surveillance.events.topics import Kind
 from surveillance.geography.lookup import Gazetteer
 from surveillance.settings import Settings
@@ -88,12 +91,20 @@ def _run(
 def _validate(feed: Feed, gazetteer: Gazetteer) -> int:
     """The number of rows; ends the command where one of them would be refused."""
     now = datetime.now(UTC)
+    all_rows = feed.rows()
+    key = "record_id" if feed.kind == "incident" else "encounter_id"
+    if feed.path.suffix.lower() not in JSON_LINES and key not in feed.columns:
+        raise Mistake(
+            f"{feed.path}: no column is the {key}; without it a second file would overwrite the first"
+        )
     rows = bad = 0
+    first_lines: dict[tuple[str, str], tuple[int, str]] = {}
     with progress_bar() as progress:
         task = progress.add_task("validating", total=None)
-        for row in feed.rows():
+        for row in all_rows:
             rows += 1
             faults = feed.faults_of(row, gazetteer, now)
+            faults += _said_twice(row, first_lines)
             bad += bool(faults)
             tell_faults(row.line, faults)
             progress.update(task, completed=rows)
@@ -102,7 +113,20 @@ def _validate(feed: Feed, gazetteer: Gazetteer) -> int:
             f"{feed.path}: {bad} of {rows} rows would be refused; nothing was sent", highlight=False
         )
         raise typer.Exit(1)
+    if not rows:
+        raise Mistake(f"{feed.path}: holds no row")
     return rows
+
+
+def _said_twice(row: Row, first_lines: dict[tuple[str, str], tuple[int, str]]) -> tuple[Fault, ...]:
+    """A fault where an earlier row says something else of the same version of the same record."""
+    payload = row.payload or {}
+    key = str(payload.get("record_id") or payload.get("encounter_id")), str(payload.get("version"))
+    line, said = first_lines.setdefault(key, (row.line, canonical_hash(payload)))
+    if row.payload is None or said == canonical_hash(payload):
+        return ()
+    rule = f"Line {line} says something else of the same version of this record"
+    return (Fault(RefusalCode.INVALID_VALUE, "version", rule, "Give a revision a higher version"),)
 
 
 def _tell(file: Path, done: Sent) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from surveillance.cli.errors import Mistake
 from surveillance.cli.operate import topic_specs
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.kafka.admin import create_topics
@@ -21,6 +22,7 @@ from surveillance.settings import Settings
 from surveillance.store.database import Store
 
 _STOP_SECONDS = 10.0
+_MARKER = ".surveillance"
 
 
 class StackFailed(RuntimeError):
@@ -41,9 +43,9 @@ class Stack:
     keep: bool = True
 
     def __enter__(self) -> Self:
-        signal.signal(signal.SIGTERM, _leave)  # else the parts would outlive a command that is ended
-        shutil.rmtree(self.directory, ignore_errors=True)
-        self.directory.mkdir(parents=True)
+        for number in (signal.SIGTERM, signal.SIGHUP):  # else the parts would outlive a command that is ended
+            signal.signal(number, _leave)
+        self._empty_directory()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.broker = EmbeddedBroker()
         self.broker.start()
@@ -53,6 +55,16 @@ class Stack:
             self.__exit__(None, None, None)
             raise
         return self
+
+    def _empty_directory(self) -> None:
+        """Only a directory that an earlier run made is emptied, never one with anything else in it."""
+        marker = self.directory / _MARKER
+        taken = self.directory.exists() and not marker.is_file()
+        if taken and not (self.directory.is_dir() and not any(self.directory.iterdir())):
+            raise Mistake(f"--directory {self.directory}: holds other things; name a new directory")
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        marker.touch()
 
     def _prepare(self) -> None:
         chosen: dict[str, Any] = {

@@ -15,7 +15,7 @@ from surveillance.events.json_text import MAX_BYTES, read_object, read_text
 from surveillance.events.refusal import Fault, RefusalCode, Refused
 from surveillance.events.topics import Kind, Source
 
-_JSON_LINES = frozenset({".jsonl", ".ndjson", ".json"})
+JSON_LINES = frozenset({".jsonl", ".ndjson", ".json"})
 _ROW = "row"  # the field of faults that concern a row as a whole
 
 
@@ -44,9 +44,9 @@ def read_rows(
 
     Raises ColumnsError before the first row where the mapping does not fit the event or the header.
     """
-    if path.suffix.lower() in _JSON_LINES:
+    if path.suffix.lower() in JSON_LINES:
         return _json_lines(path)
-    reader = row_reader(kind, columns, defaults or {}, zone, _header(path))
+    reader = row_reader(kind, columns, defaults or {}, zone, read_header(path))
     return _table(path, reader)
 
 
@@ -83,7 +83,8 @@ def _open_table(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-def _header(path: Path) -> list[str]:
+def read_header(path: Path) -> list[str]:
+    """The names of a table's columns; raises ColumnsError where its first line is no header."""
     with _open_table(path) as file:
         try:
             names = next(csv.reader(_bounded_lines(file), delimiter=_delimiter(path), strict=True), [])
@@ -117,7 +118,7 @@ def _table(path: Path, reader: RowReader) -> Iterator[Row]:
                     line, RefusalCode.INVALID_VALUE, _ROW, "The row is a row of CSV", "Check the quotes"
                 )
                 continue
-            if cells:
+            if any(cells):  # spreadsheets leave empty rows at the end
                 yield from _row_events(cells, line, width, reader)
 
 

@@ -36,12 +36,14 @@ def withdraw_duplicates(tx: Transaction, of: Collection[RecordKey], stand: Colle
                 tx.execute(delete(duplicates).where(about, a == first, b == second))
 
 
-def decide_duplicate(tx: Transaction, both: Pair, state: State, by: str, at: datetime) -> None:
+def decide_duplicate(
+    tx: Transaction, both: Pair, state: State, by: str, at: datetime, reason: str = ""
+) -> None:
     """Stores what a person decided; also for a pair that the service never proposed. The last one holds."""
     statement = insert_into(tx, duplicates).values(
-        **_key(pair(*both)), state=state, proposed_at=at, decided_by=by, decided_at=at
+        **_key(pair(*both)), state=state, proposed_at=at, decided_by=by, decided_at=at, reason=reason
     )
-    decided = {name: statement.excluded[name] for name in ("state", "decided_by", "decided_at")}
+    decided = {name: statement.excluded[name] for name in ("state", "decided_by", "decided_at", "reason")}
     tx.execute(statement.on_conflict_do_update(index_elements=["record_a", "record_b"], set_=decided))
 
 

@@ -161,6 +161,7 @@ class Duplicate(Base):
     proposed_at: Mapped[datetime] = mapped_column(comment="when the pair was first seen")
     decided_by: Mapped[str | None] = mapped_column(comment="who decided")
     decided_at: Mapped[datetime | None] = mapped_column(comment="when it was decided")
+    reason: Mapped[str | None] = mapped_column(comment="why, in words that identify nobody")
 
 
 class ConfirmedLink(Base):

@@ -81,6 +81,7 @@ def upgrade() -> None:
         ),
         sa.Column("decided_by", sa.Text(), nullable=True, comment="who decided"),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True, comment="when it was decided"),
+        sa.Column("reason", sa.Text(), nullable=True, comment="why, in words that identify nobody"),
         sa.PrimaryKeyConstraint("record_a", "record_b", name=op.f("pk_duplicates")),
     )
     op.create_index("ix_duplicates_state", "duplicates", ["state"], unique=False)

@@ -49,7 +49,7 @@ class Settings(BaseSettings):
         default=5.0, ge=0, description="an offset unhandled for this long is fetched again"
     )
     evaluation_lease_seconds: float = Field(
-        default=120.0, gt=0, description="a claim on an evaluation lapses after this"
+        default=30.0, gt=0, description="a claim on an evaluation lapses after this"
     )
     replay: bool = Field(
         default=False,

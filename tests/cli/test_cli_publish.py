@@ -214,3 +214,46 @@ def test_every_fault_that_can_be_told_fits_a_line_of_its_own(capsys: pytest.Capt
     feeding.tell_faults(7, [fault])
     said = " ".join(capsys.readouterr().err.split())
     assert said.startswith("line 7: a column [of] a partner (field): rule rule")
+
+
+def test_a_table_without_record_ids_is_refused_for_a_second_one_would_overwrite_it(
+    run: Run, tmp_path: Path
+) -> None:
+    file = write_csv(tmp_path / "cases.csv", {})
+    columns = COLUMNS.partition(",")[2]
+    done = run(
+        "publish", file, "--partner", "alpha", "--topic", "incidents", "--columns", columns, "--dry-run"
+    )
+    assert done.code == 2
+    assert "record_id" in done.words
+
+
+def test_two_rows_that_say_different_things_of_one_version_are_told(run: Run, tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "cases.csv", {}, {"Age": "35"}, {})
+    done = run(*publish_arguments(file, "--dry-run"))
+    assert done.code == 1
+    assert "line 3: version: Line 2 says something else" in done.words
+    assert "1 of 3 rows" in done.words
+
+
+def test_columns_that_are_not_read_are_said(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "cases.csv"
+    file.write_text("record_id,mehtod_group\nc-1,unknown\n")
+    done = run("publish", file, "--partner", "alpha", "--topic", "incidents", "--dry-run")
+    assert done.code == 1
+    assert "not read: mehtod_group" in done.words
+
+
+@pytest.mark.parametrize("content", ["record_id;status\nc-1;suspected\n", "A,B\n1,2\n"])
+def test_a_table_with_no_known_column_is_told_its_header(run: Run, tmp_path: Path, content: str) -> None:
+    file = tmp_path / "cases.csv"
+    file.write_text(content)
+    done = run("publish", file, "--partner", "alpha", "--topic", "incidents", "--dry-run")
+    assert done.code == 2
+    assert "no column is named as a field" in done.words
+
+
+def test_a_file_without_rows_is_no_success(run: Run, tmp_path: Path) -> None:
+    done = run(*publish_arguments(write_csv(tmp_path / "cases.csv"), "--dry-run"))
+    assert done.code == 2
+    assert "holds no row" in done.words

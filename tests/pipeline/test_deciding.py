@@ -129,3 +129,19 @@ def test_a_decision_about_a_duplicate_is_looked_at_anew(house: House) -> None:
     house.evaluate()
     (alert,) = house.alerts()
     assert alert.observed == 3
+
+
+def test_every_decision_has_a_person_and_what_changes_members_or_links_a_reason(house: House) -> None:
+    alert = three_cases(house)
+    with pytest.raises(NotAllowed, match="person"):
+        Decision(" ", house.now, "a reason")
+    silent = why(house, " ")
+    for decide in (
+        lambda: desk(house).add(alert.id, {key("r0")}, silent),
+        lambda: desk(house).remove(alert.id, {key("r0")}, silent),
+        lambda: desk(house).link((key("r0"), key("r1")), silent),
+        lambda: desk(house).open(USE_CASE, "north", "severe", {key("r0")}, silent),
+    ):
+        with pytest.raises(NotAllowed, match="reason"):
+            decide()
+    assert house.alerts() == [alert]

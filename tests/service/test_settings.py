@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from surveillance.cli.errors import explain
 from surveillance.settings import Settings
+from surveillance.use_case.fault import ConfigError
 
 
 @pytest.fixture
@@ -96,3 +97,10 @@ def test_secrets_are_not_shown(config_dir: Path) -> None:
 def test_every_setting_says_what_it_is_for_or_is_named_like_one_that_does() -> None:
     undescribed = [name for name, field in Settings.model_fields.items() if not field.description]
     assert undescribed == ["web_port"]  # beside web_host
+
+
+@pytest.mark.parametrize("content", [b"scopes: [", b"- a list", b"\xff\xfe"])
+def test_a_settings_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "surveillance.yaml").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"surveillance\.yaml"):
+        Settings(config_dir=tmp_path)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from itertools import groupby
 
 from surveillance.line_list.record import RecordVersion
 
@@ -67,12 +66,6 @@ def _outcome(by_rank: dict[tuple[int, str], RecordVersion], incoming: RecordVers
     if any(rank > incoming.rank for rank in by_rank):
         return Outcome.SUPERSEDED
     return Outcome.STORED
-
-
-def conflicts(versions: Iterable[RecordVersion]) -> tuple[int, ...]:
-    """The version numbers that came with more than one payload; the partner is told of each."""
-    ranks = sorted({version.rank for version in versions})
-    return tuple(number for number, same in groupby(ranks, key=lambda rank: rank[0]) if len(list(same)) > 1)
 
 
 def history(versions: Iterable[RecordVersion]) -> tuple[Known, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, and_, func, or_, select
@@ -120,12 +120,6 @@ def last_changes(tx: Transaction) -> dict[str, AlertChange]:
     current = and_(alert_history.c.alert_id == alerts.c.id, alert_history.c.revision == alerts.c.revision)
     rows = tx.execute(select(alert_history).join(alerts, current))
     return {r.alert_id: _change(r) for r in rows}
-
-
-def changed_since(tx: Transaction, at: datetime) -> list[Alert]:
-    """The alerts whose current revision was made after `at`, the latest change first."""
-    query = select(alerts.c.alert).where(alerts.c.changed_at > at).order_by(alerts.c.changed_at.desc())
-    return [alert_from_json(stored) for stored in tx.execute(query).scalars()]
 
 
 def count_by_state(tx: Transaction) -> dict[tuple[str, State], int]:

@@ -125,14 +125,6 @@ def test_a_look_meets_unfinished_alerts_of_any_age_and_finished_ones_that_reach_
         assert [a.id for a in alerts.of_scope(tx, "example", "county", since)] == ["old", "closed"]
 
 
-def test_what_changed_since_a_time_is_told_the_latest_first(store: Store) -> None:
-    _save(store, change("a1"), change("a2"))
-    _save(store, change("a1", revision=2))
-    with store.reading() as tx:
-        assert [a.id for a in alerts.changed_since(tx, T0)] == ["a1", "a2"]
-        assert [a.id for a in alerts.changed_since(tx, T0 + minutes(1))] == ["a1"]
-
-
 def test_numbers_of_detectors_are_kept_to_the_bit_infinities_included() -> None:
     found = cluster(statistic=0.1 + 0.2, expected=float("inf"), p_value=None, radius_km=np.float64(1 / 3))
     kept = alert_from_json(unpack(pack(alert(clusters=(found,)))))

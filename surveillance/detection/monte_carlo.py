@@ -9,6 +9,10 @@ import numpy.typing as npt
 Reached = Callable[[int, int, npt.NDArray[np.float64]], npt.NDArray[np.int64]]
 
 LARGEST_WAVE = 256
+OFTEN = 10
+"""Replicates that reach a level before it counts as reached often."""
+AMONG = 0.8
+"""Of so many replicates, divided by max_p: a level whose p-value is 2 max_p does so in 1 of 10^6 trials."""
 
 
 def p_values(
@@ -23,12 +27,11 @@ def p_values(
     p = (1 + replicates with a statistic >= observed) / (1 + replicates). With `sequential_exceedances` h,
     a statistic that h of the first m replicates reach gets p = h / m at once, the m-th being the h-th
     (Besag and Clifford 1991, Biometrika 78:301). None where p is certain to be above `max_p`: nobody waits
-    for its exact value. Waves are the same whatever the number of threads.
+    for its exact value, only for what tells `often`. Waves are the same whatever the number of threads.
     """
     open_ = dict.fromkeys(range(len(observed)), 0)
     result: list[float | None] = [None] * len(observed)
-    enough = sequential_exceedances or max(1, int(max_p * (1 + replicates)))  # exceedances that end a search
-    for first, count in _waves(replicates, enough):
+    for first, count in _waves(replicates, sequential_exceedances or max(OFTEN, int(max_p * replicates))):
         if not open_:
             break
         levels = np.array(sorted({observed[index] for index in open_}))
@@ -42,12 +45,18 @@ def p_values(
                 del open_[index]
                 continue
             open_[index] += len(hits)
-            if h is None and (1 + open_[index]) / (1 + replicates) > max_p:
+            too_many = (1 + open_[index]) / (1 + replicates) > max_p
+            if h is None and too_many and (open_[index] >= OFTEN or (first + count) * max_p > AMONG):
                 del open_[index]
     for index, exceeded in open_.items():
         p = (1 + exceeded) / (1 + replicates)
         result[index] = p if p <= max_p else None
     return tuple(result)
+
+
+def often(reached: int, replicates: int, max_p: float) -> bool:
+    """Whether chance reaches a level often enough to pass over whatever stays below it."""
+    return reached >= OFTEN and replicates * max_p <= AMONG
 
 
 def _waves(replicates: int, enough: int) -> Iterator[tuple[int, int]]:

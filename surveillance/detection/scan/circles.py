@@ -40,6 +40,21 @@ class Circles:
     tied: npt.NDArray[np.bool_]
     positions: _Positions
 
+    def holding(self, locations: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+        """Rows of the centres whose circles may hold any of these locations; None where that is not known.
+
+        Distance is mutual: they are the centres around each location, if that is a centre itself.
+        """
+        row_of = np.full(len(self.positions), -1)
+        row_of[self.centres] = np.arange(len(self.centres))
+        rows = row_of[locations]
+        if (rows < 0).any():
+            return None
+        around = [self.order[self.first[row] : self.first[row + 1]] for row in rows]
+        near = np.unique(np.concatenate(around)) if around else np.empty(0, np.int64)
+        held: npt.NDArray[np.int64] = row_of[near]
+        return held[held >= 0]
+
     def radius_km(self, row: int, locations: npt.NDArray[np.int32]) -> float:
         """Distance from centre `row` to the last of `locations`."""
         gap = self.positions[locations[-1]] - self.positions[self.centres[row]]

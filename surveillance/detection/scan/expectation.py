@@ -38,22 +38,20 @@ def expected_in(inside, share, window):
 
 
 @compiled
-def classify(first, order, tied, weight, limit, bin_of, bin_, stop):
+def classify(rows, first, order, tied, weight, limit, bin_of, bin_, stop):
     """Fill bin_: (m,) with the class of the circle that ends there, and stop: (k,) with where circles end.
 
-    weight: (locations, strata). bin_of: (limit + 1,) class of a circle of so many cases. Locations at one
-    distance enter together: they have the class of the circle with all of them.
+    rows: of the centres that are asked. weight: (locations,) cases. bin_of: (limit + 1,) class of a circle of
+    so many cases. Locations at one distance enter together: they have the class of the circle with them all.
     """
-    strata = weight.shape[1]
-    for row in range(len(first) - 1):
+    for row in rows:
         held, at, end = 0, first[row], first[row + 1]
         while at < end:
             after = at + 1
             while after < end and tied[after]:
                 after += 1
             for entry in range(at, after):
-                for stratum in range(strata):
-                    held += weight[order[entry], stratum]
+                held += weight[order[entry]]
             if held > limit:
                 break
             for entry in range(at, after):

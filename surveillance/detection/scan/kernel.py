@@ -341,6 +341,19 @@ def _scan(location, age, null, ground, goal, level, best):
 
 
 @compiled
+def reaches(location, age, null, ground, goal, centres):
+    """Whether the recent cases as they were reach the last level in any circle of these centres."""
+    first_row, replicate_of, rows = _rows_of(location.reshape(1, -1), age, null, len(ground.weight))
+    held, where = np.empty(BLOCK_WORDS, np.uint64), np.empty((1, 3), np.int64)
+    events, level, best = np.empty(len(ground.weight) + 1, np.int64), np.zeros(1, np.int64), np.zeros(1)
+    for centre in centres:
+        _scan_centre(centre, first_row, replicate_of, rows, ground, goal, held, events, level, best, where)
+        if level[0] == len(goal.levels):
+            return True
+    return False
+
+
+@compiled
 def scan_highest(location, age, null, ground, goal):
     """The highest statistic of the recent cases as they were."""
     level, best = np.zeros(1, np.int64), np.zeros(1)

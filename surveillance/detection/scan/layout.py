@@ -33,14 +33,24 @@ class Layout:
     recent_age: Ints
 
 
-def lay_out(study: Study, circles: Circles, windows: int, max_share: float, day_of_week: bool) -> Layout:
-    """Lay out a study with at least one case for windows of 1 to `windows` days."""
+def lay_out(
+    study: Study,
+    circles: Circles,
+    windows: int,
+    max_share: float,
+    day_of_week: bool,
+    rows: Ints | None = None,
+) -> Layout:
+    """Lay out a study with at least one case for windows of 1 to `windows` days.
+
+    rows: of the centres that will be asked, where it is not all of them.
+    """
     strata = 7 if day_of_week else 1
     stratum = (study.start.toordinal() + study.day.astype(np.int64)) % strata
     age = (study.days - 1 - study.day).astype(np.int64)
     share = _share(stratum, age, strata, windows)
     recent = share[:, :, 0].sum(axis=0).astype(np.int64)
-    ground, lowest = _ground(study, circles, stratum, share, max_share)
+    ground, lowest = _ground(study, circles, stratum, share, max_share, rows)
     is_recent = age < windows
     return Layout(
         circles=circles,
@@ -54,17 +64,18 @@ def lay_out(study: Study, circles: Circles, windows: int, max_share: float, day_
 
 
 def _ground(
-    study: Study, circles: Circles, stratum: Ints, share: Floats, max_share: float
+    study: Study, circles: Circles, stratum: Ints, share: Floats, max_share: float, rows: Ints | None
 ) -> tuple[kernel.Ground, Floats]:
     """The ground, and the least expected count by bin and window."""
     limit = int(max_share * len(study.ids) + 1e-9)
     weight = np.zeros((len(study.locations.codes), share.shape[0]), np.int64)
     np.add.at(weight, (study.location, stratum), 1)
     edges = _edges(limit)
-    stop, bin_ = np.empty(len(circles.centres), np.int64), np.empty(len(circles.order), np.uint8)
+    rows = np.arange(len(circles.centres)) if rows is None else rows
+    stop, bin_ = circles.first[:-1].copy(), np.empty(len(circles.order), np.uint8)
     bin_of = (np.searchsorted(edges, np.arange(limit + 1), side="right") - 1).astype(np.uint8)
     around = circles.first, circles.order, circles.tied
-    expectation.classify(*around, weight, limit, bin_of, bin_, stop)
+    expectation.classify(rows, *around, weight.sum(axis=1), limit, bin_of, bin_, stop)
     most = int(share[:, -1, 0].sum())
     lane_bits = next(bits for bits in (8, 16, 32) if most < 1 << (bits - 1))
     lanes = np.arange(1, 64 // lane_bits + 1, dtype=np.uint64) * np.uint64(lane_bits)

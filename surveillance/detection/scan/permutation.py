@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from surveillance.detection.cluster import Cluster, Locations, Study
-from surveillance.detection.monte_carlo import p_values
+from surveillance.detection.monte_carlo import often, p_values
 from surveillance.detection.parameters import check, evidence, flag, number, whole
-from surveillance.detection.scan import kernel
-from surveillance.detection.scan.circles import circles_of
+from surveillance.detection.scan import kernel, quiet
+from surveillance.detection.scan.circles import Circles, circles_of
 from surveillance.detection.scan.expectation import expected_in
 from surveillance.detection.scan.layout import Floats, Ints, Layout, goal_of, lay_out
 
@@ -78,10 +78,12 @@ class PermutationScan:
         if len(study.ids) < self.min_cases or windows < self.min_window_days:
             return ()
         circles = circles_of(study.locations, self.max_radius_km)
+        if self._is_quiet(study, circles, windows):
+            return ()
         layout = lay_out(study, circles, windows, self.max_share, self.day_of_week)
         highest = self._highest(layout)
         # The others are weaker: where this one's p-value is too large, so are theirs.
-        if highest <= 0 or (p := self._p_values(layout, seed, [highest])[0]) is None:
+        if highest <= 0 or (p := self._p_of_highest(study, layout, seed, highest)) is None:
             return ()
         found = _separate(study, layout, *self._by_centre(layout), self.max_clusters)
         others = self._p_values(layout, seed, [one.statistic for one in found[1:]])
@@ -98,6 +100,40 @@ class PermutationScan:
         layout = lay_out(study, circles, windows, self.max_share, self.day_of_week)
         goal = goal_of(layout, LADDER, self.min_cases, self.min_window_days, keep_highest=True)
         return self._scan(layout, int(rng.integers(0, 1 << 63)), 0, self.replicates, goal)[1]
+
+    def _is_quiet(self, study: Study, circles: Circles, windows: int) -> bool:
+        """Whether nothing reaches a level that chance was seen to reach often; see `quiet`."""
+        counts = quiet.counts_of(study, windows)
+        known = quiet.remembered(circles, (self, study.place), counts)
+        if known is None:
+            return False
+        gained = None if self.day_of_week else quiet.only_new_today(known.last, counts)
+        rows = None if gained is None else circles.holding(gained)
+        share = known.largest(self.max_share) / len(study.ids)
+        layout = lay_out(study, circles, windows, share, self.day_of_week, rows)
+        goal = goal_of(layout, np.array([known.level]), self.min_cases, self.min_window_days, False)
+        rows = np.arange(len(circles.centres)) if rows is None else rows
+        recent = layout.recent_location, layout.recent_age
+        if kernel.reaches(*recent, layout.null, layout.ground, goal, rows):
+            return False
+        quiet.remember(circles, (self, study.place), quiet.still(known, counts))
+        return True
+
+    def _p_of_highest(self, study: Study, layout: Layout, seed: int, highest: float) -> float | None:
+        """Its p-value; where chance reaches it often, that is remembered for the next look."""
+        seen = np.zeros(2, np.int64)
+
+        def reached(first: int, count: int, levels: Floats) -> Ints:
+            levels_reached = self._reached(layout, seed, first, count, levels)
+            seen[:] += (levels_reached > 0).sum(), count
+            return levels_reached
+
+        (p,) = p_values([highest], reached, self.replicates, self.max_p, self.sequential_exceedances)
+        if p is None and often(int(seen[0]), int(seen[1]), self.max_p):
+            counts = quiet.counts_of(study, len(layout.recent))
+            above = highest + quiet.STEP  # what reaches it again is no news either
+            quiet.remember(layout.circles, (self, study.place), quiet.Quiet(above, counts))
+        return p
 
     def _highest(self, layout: Layout) -> float:
         """The highest statistic of all."""
@@ -118,10 +154,13 @@ class PermutationScan:
 
     def _p_values(self, layout: Layout, seed: int, statistics: Sequence[float]) -> tuple[float | None, ...]:
         def reached(first: int, count: int, levels: Floats) -> Ints:
-            goal = goal_of(layout, levels, self.min_cases, self.min_window_days, keep_highest=False)
-            return self._scan(layout, seed, first, count, goal)[0]
+            return self._reached(layout, seed, first, count, levels)
 
         return p_values(statistics, reached, self.replicates, self.max_p, self.sequential_exceedances)
+
+    def _reached(self, layout: Layout, seed: int, first: int, count: int, levels: Floats) -> Ints:
+        goal = goal_of(layout, levels, self.min_cases, self.min_window_days, keep_highest=False)
+        return self._scan(layout, seed, first, count, goal)[0]
 
     def _scan(
         self, layout: Layout, seed: int, first: int, count: int, goal: kernel.Goal

@@ -58,16 +58,16 @@ class AreaColumns:
 
 def shipped_names() -> tuple[str, ...]:
     """The names of the area files in the package."""
-    support = ("_postcodes.csv", "lsoa21_to_lsoa11.csv")
-    return tuple(sorted(p.stem for p in SHIPPED.glob("*.csv") if not p.name.endswith(support)))
+    names = {path.name.removesuffix(".gz").removesuffix(".csv") for path in SHIPPED.glob("*.csv*")}
+    return tuple(sorted(name for name in names if not name.endswith(("_postcodes", "lsoa21_to_lsoa11"))))
 
 
 def find_area_file(areas: str, base: Path) -> Path:
     """A shipped file by name, else a path relative to `base`; ConfigError says where one should be put."""
-    shipped = SHIPPED / f"{areas}.csv"
     path = base / areas
     for candidate in (
-        shipped,
+        SHIPPED / f"{areas}.csv",
+        SHIPPED / f"{areas}.csv.gz",
         path,
         path.with_name(f"{path.name}.csv"),
         path.with_name(f"{path.name}.csv.gz"),

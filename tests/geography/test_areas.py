@@ -17,7 +17,7 @@ from surveillance.use_case.fault import ConfigError
 
 HERE = Path()
 CHESHIRE = load_areas("cheshire_merseyside", HERE)
-SHIPPED = ("cheshire_merseyside", "germany", "germany_meningococcal", "new_york_zip")
+SHIPPED = ("cheshire_merseyside", "england", "germany", "germany_meningococcal", "new_york_zip")
 
 
 def test_cheshire_and_merseyside_is_as_the_census_and_the_national_health_service_count_it() -> None:
@@ -28,6 +28,15 @@ def test_cheshire_and_merseyside_is_as_the_census_and_the_national_health_servic
     assert len(set(CHESHIRE.units["sub_icb"])) == 9
     assert set(CHESHIRE.units["icb"]) == {"E54000008"}
     assert CHESHIRE.unit_names["lad"]["E08000012"] == "Liverpool"
+
+
+def test_england_holds_cheshire_and_merseyside_as_its_own_file_has_it() -> None:
+    england = load_areas("england", HERE)
+    assert len(england) == 32_844
+    part = england.within({"icb": "E54000008"})
+    assert part.codes == CHESHIRE.codes
+    assert part.units == CHESHIRE.units
+    assert np.array_equal(part.coordinates, CHESHIRE.coordinates)
 
 
 def test_the_three_age_bands_add_up_to_the_population() -> None:

@@ -1,6 +1,7 @@
 """A study laid out for the scan kernel: every array that stays the same over replicates."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -164,6 +165,7 @@ def _share(stratum: Ints, age: Ints, strata: int, windows: int) -> npt.NDArray[n
     return share
 
 
+@lru_cache(maxsize=64)
 def _edges(most: int) -> Ints:
     """Classes of circles by their cases: one class per count while they last, then in equal ratios."""
     edges, ratio = np.arange(most + 2), 1.0

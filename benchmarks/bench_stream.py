@@ -1,0 +1,140 @@
+"""Wall time of the permutation scan as the service runs it: event to answer, and all of England.
+
+    python benchmarks/bench_stream.py
+
+Streaming: 5,000 cases a year in Cheshire and Merseyside, without a cluster; 14 events a day, of which some
+are late, moved or withdrawn; each is looked at as it comes. England: 32,844 areas; a look that ends early
+because nothing stands out, and one that takes every replicate.
+"""
+
+import resource
+import statistics
+import sys
+import time
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from surveillance.detection.cluster import Locations, Study
+from surveillance.detection.scan import circles
+from surveillance.detection.scan.permutation import PermutationScan, warm
+from surveillance.detection.study import make_locations
+from surveillance.geography.area import load_areas
+
+DAYS, EVENTS_A_DAY = 365, 14
+SCAN = PermutationScan(max_radius_km=20, min_window_days=2, max_window_days=30, max_p=1 / 365, threads=2)
+KINDS = ("today", "late", "moved", "withdrawn")
+SHARES = (0.85, 0.09, 0.03, 0.03)
+
+
+def main() -> None:
+    """Print both."""
+    warm()
+    stream(int(sys.argv[1]) if len(sys.argv) > 1 else 40)
+    for cases in (5_500, 100_000):
+        england(cases)
+
+
+def stream(days: int) -> None:
+    """Latency of each event's look over so many days of events."""
+    locations = _locations(within={"icb": "E54000008"})
+    circles.circles_of(locations, SCAN.max_radius_km)
+    rng = np.random.default_rng(1)
+    study, seconds = _study(locations, 5_000, rng), []
+    for _ in range(days):
+        for _ in range(EVENTS_A_DAY):
+            study = _after_event(study, rng)
+            seconds.append(_timed(study, SCAN))
+        study = _next_day(study)
+    taken = np.array(seconds[EVENTS_A_DAY:]) * 1000
+    p50, p90, p99 = np.percentile(taken, [50, 90, 99])
+    print(
+        f"streaming, {len(locations.codes):,} areas, 5,000 cases, 20 km, {len(taken)} events: "
+        f"p50 {p50:.1f} ms, p90 {p90:.1f} ms, p99 {p99:.0f} ms",
+        flush=True,
+    )
+
+
+def england(cases: int) -> None:
+    """Wall seconds of looks at the whole country, and the memory that it took."""
+    locations = _locations()
+    started = time.perf_counter()
+    circles.circles_of(locations, SCAN.max_radius_km)
+    sorting = time.perf_counter() - started
+    study = _study(locations, cases, np.random.default_rng(1))
+    early = statistics.median(_timed(study, replace(SCAN, max_share=share)) for share in (0.5, 0.499, 0.498))
+    whole = _timed(study, replace(SCAN, max_p=1.0, max_clusters=1)) if cases < 10_000 else None
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"England, {len(locations.codes):,} areas, {cases:,} cases a year, 20 km: neighbours {sorting:.1f} s "
+        f"once, nothing stands out {early:.2f} s, "
+        + (f"all 999 replicates {whole:.1f} s, " if whole else "")
+        + f"memory at most {memory:.0f} MB",
+        flush=True,
+    )
+
+
+def _timed(study: Study, scan: PermutationScan) -> float:
+    started = time.perf_counter()
+    scan.detect(study, np.random.default_rng(len(study.ids)))
+    return time.perf_counter() - started
+
+
+def _study(locations: Locations, cases: int, rng: np.random.Generator) -> Study:
+    assert locations.population is not None
+    share = locations.population / locations.population.sum()
+    return Study(
+        ids=tuple(f"old-{n}" for n in range(cases)),
+        location=rng.choice(len(share), cases, p=share).astype(np.int32),
+        day=rng.integers(0, DAYS, cases).astype(np.int32),
+        start=date(2024, 1, 1),
+        as_of=date(2024, 1, 1) + timedelta(days=DAYS - 1),
+        locations=locations,
+    )
+
+
+def _after_event(study: Study, rng: np.random.Generator) -> Study:
+    assert study.locations.population is not None
+    share = study.locations.population / study.locations.population.sum()
+    area, one = int(rng.choice(len(share), p=share)), int(rng.integers(len(study.ids)))
+    kind = rng.choice(KINDS, p=SHARES)
+    if kind == "moved":
+        location = study.location.copy()
+        location[one] = area
+        return replace(study, location=location)
+    if kind == "withdrawn":
+        ids = study.ids[:one] + study.ids[one + 1 :]
+        return replace(study, ids=ids, location=np.delete(study.location, one), day=np.delete(study.day, one))
+    day = DAYS - 1 - (int(rng.integers(1, 8)) if kind == "late" else 0)
+    return replace(
+        study,
+        ids=(*study.ids, f"new-{study.as_of}-{len(study.ids)}-{rng.integers(1 << 30)}"),
+        location=np.append(study.location, area).astype(np.int32),
+        day=np.append(study.day, day).astype(np.int32),
+    )
+
+
+def _next_day(study: Study) -> Study:
+    """A day later: the first day's cases leave the study."""
+    kept = study.day > 0
+    return replace(
+        study,
+        ids=tuple(one for one, keep in zip(study.ids, kept, strict=True) if keep),
+        location=study.location[kept],
+        day=study.day[kept] - 1,
+        start=study.start + timedelta(days=1),
+        as_of=study.as_of + timedelta(days=1),
+    )
+
+
+def _locations(within: dict[str, str] | None = None) -> Locations:
+    table = load_areas("england", Path())
+    if within:
+        table = table.within(within)
+    return make_locations(table.codes, table.coordinates, table.metric, table.population)
+
+
+if __name__ == "__main__":
+    main()

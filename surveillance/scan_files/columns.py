@@ -68,7 +68,7 @@ def columns_of(
             faults.add(table.path, f"no column {name} (--covariate). It has: {_names(table)}")
     taken = {day, count, *choice.covariates}
     location = _told(table, "--location-column", choice.location, role, faults)
-    location = location or _location(table, [name for name in shared if name not in taken], taken)
+    location = location or _location(table, [name for name in shared if name in table.columns], taken)
     covariates = tuple(name for name in choice.covariates if name in table.columns)
     return Columns(location, day, count, covariates)
 
@@ -82,7 +82,7 @@ def location_column(
     told = next((name for name in choice.location if name in table.columns), None)
     free = [name for name in table.columns if name not in (pair.east, pair.north)]
     shared = [name for name in free if name in cases]
-    return told or _location(table, shared, {pair.east, pair.north}) or (free[0] if len(free) == 1 else None)
+    return told or _location(table, shared, {pair.east, pair.north})
 
 
 def coordinates_of(table: Table, choice: ColumnChoice, faults: Faults) -> Coordinates | None:
@@ -136,9 +136,10 @@ def _told(table: Table, option: str, names: Sequence[str], role: Role, faults: F
 
 
 def _location(table: Table, shared: Sequence[str], taken: Collection[str | None]) -> str | None:
-    """The only column that two files share is the location; else one that is called like a location."""
-    candidates = shared if shared else [name for name in table.columns if name not in taken]
-    return shared[0] if len(shared) == 1 else _named(table, LOCATION_NAMES, candidates)
+    """The only column that two files share, or that is free, is the location; else one that is called so."""
+    shared = [name for name in shared if name not in taken]
+    free = shared or [name for name in table.columns if name not in taken]
+    return free[0] if len(free) == 1 else _named(table, LOCATION_NAMES, free)
 
 
 def _named(table: Table, names: Sequence[str], among: Collection[str] | None = None) -> str | None:

@@ -139,11 +139,13 @@ class _Builder:
         index = [array("i") for _ in header]
         lines = array("i")
         for line, row in rows:
+            if not any(row):  # spreadsheets leave empty rows at the end
+                continue
             if len(row) == len(header):
                 lines.append(line)
                 for cells, known, cell in zip(index, seen, row, strict=True):
                     cells.append(known.setdefault(cell, len(known)))
-            elif any(cell.strip() for cell in row):  # spreadsheets leave empty rows at the end
+            else:
                 words = f"has {len(row)} cells, not as many as {as_many}; quote cells that hold a separator"
                 self.faults.add(self.path, words, line)
         if not lines:

@@ -121,14 +121,18 @@ def _refuse_other_covariates(
 def _period(
     rows: Mapping[Role, Rows], start: date | None, end: date | None, faults: Faults
 ) -> tuple[date, date]:
-    """First and last day of the study; NO_DAY where neither cases nor study have days."""
+    """First and last day of the study: as given, else of its cases and controls; NO_DAY if they have none."""
     if start is not None and end is not None:
         return start, end
     people = rows.get("population")
     if people is not None and len(np.unique(people.day)) > 1:
         words = "holds several dates, and the study has no period; give --start and --end"
         faults.add(people.table.path, words)
-    return NO_DAY, NO_DAY
+    days = np.concatenate([rows[role].day for role in ("cases", "controls") if role in rows])
+    if not (days != UNDATED).any():
+        return NO_DAY, NO_DAY
+    days = days[days != UNDATED]
+    return date.fromordinal(int(days.min())), date.fromordinal(int(days.max()))
 
 
 def _inside(rows: Mapping[Role, Rows], start: date, end: date) -> tuple[dict[Role, Rows], dict[str, int]]:

@@ -124,6 +124,12 @@ def test_a_purely_spatial_study_needs_no_days(tmp_path: Path) -> None:
     assert given.study.start == given.study.end
 
 
+def test_a_purely_spatial_study_of_dated_cases_lasts_from_the_first_to_the_last(tmp_path: Path) -> None:
+    given = read(write(tmp_path, controls=CONTROLS), span="spatial", start=None, end=None)
+    assert (given.study.start, given.study.end) == (date(2024, 3, 1), date(2024, 3, 9))
+    assert sum(given.left_out.values()) == 0
+
+
 def test_a_purely_temporal_study_needs_no_locations(tmp_path: Path) -> None:
     files = write(tmp_path, population=POPULATION)
     given = read(ScanFiles(cases=files.cases, population=files.population), span="temporal")

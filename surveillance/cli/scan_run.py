@@ -14,6 +14,9 @@ from surveillance.detection.scan.analysis import Analysis, ScanResult
 from surveillance.detection.scan.engine import run_scan
 from surveillance.scan_files.study import ScanInput, read_scan
 
+# Fields of the engine whose option is called otherwise.
+_OPTIONS = {"span": "--analysis", "log_linear_trend": "--trend", "stratum": "--covariate"}
+
 
 def run(options: ScanOptions) -> None:
     """Reads the files, scans, and writes everything asked for. Errors that a person can mend: in words."""
@@ -42,8 +45,11 @@ def _scan(given: ScanInput, analysis: Analysis, seed: int) -> ScanResult:
 
         try:
             return run_scan(given.study, analysis, np.random.default_rng(seed), report)
-        except ValueError as error:  # what the engine cannot look at, with its field and fix
-            raise Mistake(str(error)) from error
+        except ValueError as error:
+            field, told, words = str(error).partition(": ")
+            if not told or not field.isidentifier():
+                raise  # a defect, not a study that the engine refuses by field and fix
+            raise Mistake(f"{_OPTIONS.get(field, '--' + field.replace('_', '-'))}: {words}") from error
 
 
 def _tell_left_out(given: ScanInput) -> None:

@@ -1,7 +1,9 @@
 """The answer of `surveillance scan` for people: a table, and what each number means."""
 
+import math
 from collections.abc import Iterator
 from datetime import date
+from itertools import islice
 
 from rich.console import Console
 from rich.table import Table
@@ -22,13 +24,14 @@ def print_table(analysis: Analysis, given: ScanInput, result: ScanResult) -> Non
     console = Console()
     console.print(_heading(analysis, given, result), highlight=False, markup=False)
     if not result.clusters:
-        console.print(f"No cluster of at least {analysis.min_cases} cases was found.", highlight=False)
+        console.print("No cluster was found.", highlight=False)
         return
     table = Table("", "where", "when", box=None, pad_edge=False)
-    for name in ("observed", "expected", "risk", "statistic", "p", "once in"):
+    once_in = ("once in",) if analysis.span == "prospective" else ()
+    for name in ("observed", "expected", "risk", "statistic", "p", *once_in):
         table.add_column(name, justify="right")
     for rank, cluster in enumerate(result.clusters[:_MOST_SHOWN], 1):
-        table.add_row(str(rank), *_cells(cluster, given))
+        table.add_row(str(rank), *islice(_cells(cluster, given), len(table.columns) - 1))
     console.print(table, markup=False)
     for line in _meaning(analysis, result):
         console.print(line, highlight=False, markup=False)
@@ -49,7 +52,7 @@ def _cells(cluster: ScanCluster, given: ScanInput) -> Iterator[str]:
     yield _days(cluster.start, cluster.end).replace(" to ", "\nto ") if given.dated else "not dated"
     yield f"{cluster.observed:,}"
     yield f"{cluster.expected:,.2f}"
-    yield f"{cluster.relative_risk:,.2f}"
+    yield f"{cluster.relative_risk:,.2f}" if math.isfinite(cluster.relative_risk) else "no limit"
     yield f"{cluster.statistic:.6f}"
     yield "-" if cluster.p_value is None else f"{cluster.p_value:.3g}"
     yield "-" if cluster.recurrence_interval_days is None else f"{cluster.recurrence_interval_days:,.0f} d"

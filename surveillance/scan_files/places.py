@@ -10,7 +10,7 @@ import numpy.typing as npt
 from surveillance.detection.cluster import Locations, Metric
 from surveillance.detection.study import make_locations
 from surveillance.scan_files.columns import ColumnChoice, Coordinates, coordinates_of, location_column
-from surveillance.scan_files.fault import Faults
+from surveillance.scan_files.fault import MOST_TOLD, Faults
 from surveillance.scan_files.table import Table
 
 LIMITS = {"degrees": (180.0, 90.0), "km": (math.inf, math.inf)}
@@ -85,10 +85,9 @@ def reader(low: float, high: float) -> Callable[[str], float]:
 
 def refuse_empty(table: Table, name: str, faults: Faults) -> None:
     """A fault for each row that says no location."""
-    column = table.columns[name]
-    if "" in column.texts:
-        empty = column.index == column.texts.index("")
-        table.blame(name, empty, "the location is empty; give its id", faults)
+    texts = table.columns[name].texts
+    empty = {texts.index(""): "the location is empty; give its id"} if "" in texts else {}
+    table.blame(name, empty, faults)
 
 
 def _numbers(
@@ -106,10 +105,10 @@ def _first_rows(
     first = np.zeros(len(table.columns[name].texts), np.int64)
     first[index[::-1]] = np.arange(len(index))[::-1]
     elsewhere = (places[first[index]] != places).any(axis=1) & np.isfinite(places).all(axis=1)
-    for row in np.flatnonzero(elsewhere)[:5]:
+    for row in np.flatnonzero(elsewhere)[:MOST_TOLD]:
         line = table.lines[first[index[row]]]
         code = table.columns[name].texts[index[row]]
         words = f"{code!r} lies elsewhere in line {line}; give each location once"
         faults.add(table.path, words, int(table.lines[row]), name)
-    faults.count(max(0, int(elsewhere.sum()) - 5))
+    faults.count(max(0, int(elsewhere.sum()) - MOST_TOLD))
     return first

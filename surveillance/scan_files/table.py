@@ -12,7 +12,7 @@ from typing import Any, TextIO, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from surveillance.scan_files.fault import Faults
+from surveillance.scan_files.fault import MOST_TOLD, Faults
 
 T = TypeVar("T")
 Indices = npt.NDArray[np.int32]
@@ -56,22 +56,24 @@ class Table:
 
         Each row with such a text is a fault, with the words of the error.
         """
-        column = self.columns[name]
         values: list[T | None] = []
-        for position, text in enumerate(column.texts):
+        wrong: dict[int, str] = {}
+        for position, text in enumerate(self.columns[name].texts):
             try:
                 values.append(read(text))
             except ValueError as error:
                 values.append(None)
-                self.blame(name, column.index == position, f"{_quoted(text)} {error}", faults)
+                wrong[position] = f"{_quoted(text)} {error}"
+        self.blame(name, wrong, faults)
         return values
 
-    def blame(self, name: str | None, rows: npt.NDArray[np.bool_], words: str, faults: Faults) -> None:
-        """A fault for each of some rows."""
-        lines = self.lines[rows]
-        for line in lines[:5].tolist():
-            faults.add(self.path, words, line, name)
-        faults.count(max(0, len(lines) - 5))
+    def blame(self, name: str, wrong: Mapping[int, str], faults: Faults) -> None:
+        """A fault for each row that holds one of some texts of a column: their numbers -> what is wrong."""
+        index = self.columns[name].index
+        rows = np.flatnonzero(np.isin(index, list(wrong)))
+        for row in rows[:MOST_TOLD].tolist():
+            faults.add(self.path, wrong[int(index[row])], int(self.lines[row]), name)
+        faults.count(max(0, len(rows) - MOST_TOLD))
 
 
 def read_table(path: Path, faults: Faults) -> Table:

@@ -1,9 +1,8 @@
 """The answer of `surveillance scan` for people: a table, and what each number means."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from itertools import islice
 
 from rich.console import Console
 from rich.table import Table
@@ -21,20 +20,20 @@ _MOST_SHOWN = 20
 
 def print_table(analysis: Analysis, given: ScanInput, result: ScanResult) -> None:
     """Prints the clusters, the strongest first, and how to read them."""
-    console = Console()
-    console.print(_heading(analysis, given, result), highlight=False, markup=False)
+    console = Console(markup=False, highlight=False, emoji=False)  # ids are nobody's markup
+    console.print(_heading(analysis, given, result))
     if not result.clusters:
-        console.print("No cluster was found.", highlight=False)
+        console.print("No cluster was found.")
         return
-    table = Table("", "where", "when", box=None, pad_edge=False)
-    once_in = ("once in",) if analysis.span == "prospective" else ()
-    for name in ("observed", "expected", "risk", "statistic", "p", *once_in):
-        table.add_column(name, justify="right")
+    table = Table("", *_columns(analysis, given), box=None, padding=(0, 1, 0, 0))
     for rank, cluster in enumerate(result.clusters[:_MOST_SHOWN], 1):
-        table.add_row(str(rank), *islice(_cells(cluster, given), len(table.columns) - 1))
-    console.print(table, markup=False)
+        table.add_row(str(rank), *(_COLUMNS[name](cluster) for name in _columns(analysis, given)))
+    for column in table.columns:
+        column.justify = "left" if column.header in ("", "where", "when") else "right"
+        column.no_wrap = column.header != "where"
+    console.print(table)
     for line in _meaning(analysis, result):
-        console.print(line, highlight=False, markup=False)
+        console.print(line)
 
 
 def _heading(analysis: Analysis, given: ScanInput, result: ScanResult) -> str:
@@ -47,26 +46,42 @@ def _heading(analysis: Analysis, given: ScanInput, result: ScanResult) -> str:
     )
 
 
-def _cells(cluster: ScanCluster, given: ScanInput) -> Iterator[str]:
-    yield _where(cluster)
-    yield _days(cluster.start, cluster.end).replace(" to ", "\nto ") if given.dated else "not dated"
-    yield f"{cluster.observed:,}"
-    yield f"{cluster.expected:,.2f}"
-    yield f"{cluster.relative_risk:,.2f}" if math.isfinite(cluster.relative_risk) else "no limit"
-    yield f"{cluster.statistic:.6f}"
-    yield "-" if cluster.p_value is None else f"{cluster.p_value:.3g}"
-    yield "-" if cluster.recurrence_interval_days is None else f"{cluster.recurrence_interval_days:,.0f} d"
+def _columns(analysis: Analysis, given: ScanInput) -> list[str]:
+    """The columns that say something in this analysis."""
+    said = {"when": given.dated, "once in": analysis.span == "prospective"}
+    return [name for name in _COLUMNS if said.get(name, True)]
 
 
 def _where(cluster: ScanCluster) -> str:
     if cluster.centre is None:
         return "everywhere"
     others = len(cluster.locations) - 1
-    return f"{cluster.centre}\n+ {others:,} within {cluster.radius_km:.2f} km" if others else cluster.centre
+    return f"{cluster.centre}\n+ {others:,}, {cluster.radius_km:.2f} km" if others else cluster.centre
 
 
 def _days(start: date, end: date) -> str:
     return f"{start}" if start == end else f"{start} to {end}"
+
+
+def _once_in(cluster: ScanCluster) -> str:
+    days = cluster.recurrence_interval_days
+    return "-" if days is None else f"{days:,.0f} d"
+
+
+def _risk(cluster: ScanCluster) -> str:
+    return f"{cluster.relative_risk:,.2f}" if math.isfinite(cluster.relative_risk) else "no limit"
+
+
+_COLUMNS: Mapping[str, Callable[[ScanCluster], str]] = {
+    "where": _where,
+    "when": lambda cluster: _days(cluster.start, cluster.end).replace(" to ", "\nto "),
+    "observed": lambda cluster: f"{cluster.observed:,}",
+    "expected": lambda cluster: f"{cluster.expected:,.2f}",
+    "risk": _risk,
+    "statistic": lambda cluster: f"{cluster.statistic:.6f}",
+    "p": lambda cluster: "-" if cluster.p_value is None else f"{cluster.p_value:.3g}",
+    "once in": _once_in,
+}
 
 
 def _meaning(analysis: Analysis, result: ScanResult) -> Iterator[str]:
@@ -74,6 +89,7 @@ def _meaning(analysis: Analysis, result: ScanResult) -> Iterator[str]:
     if hidden > 0:
         yield f"and {hidden:,} weaker ones; --json tells all"
     yield ""
+    yield "where: the centre, how many locations more, the distance to the last of them."
     yield f"expected: {_EXPECTED[analysis.model]}."
     yield "risk: the rate inside, against the rate outside. statistic: the log likelihood ratio."
     if analysis.replicates:

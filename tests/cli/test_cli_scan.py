@@ -168,6 +168,16 @@ def test_people_read_a_table_and_what_its_numbers_mean(run: Run) -> None:
     assert done.err == ""  # no progress where nobody watches
 
 
+def test_ids_are_told_as_they_are_and_a_radius_beside_them(run: Run, tmp_path: Path) -> None:
+    cases, locations = tmp_path / "cases.csv", tmp_path / "locations.csv"
+    cases.write_text("id,date\n" + "[n1],2024-03-31\n:pig:,2024-03-31\n" * 2 + "n3,2024-03-01\n" * 9)
+    locations.write_text("id,x_km,y_km\n[n1],0,0\n:pig:,0,1.5\nn3,90,90\n")
+    files = ["--cases", cases, "--locations", locations, "--max-window", "7"]
+    told = run("scan", *files, "--start", "2024-03-01", "--end", "2024-03-31", "--replicates", "99").words
+    assert "[n1]" in told or ":pig:" in told
+    assert "+ 1, 1.50 km" in told
+
+
 def test_cases_outside_the_study_are_told_and_left_out(run: Run) -> None:
     arguments = [*FEVER_ARGUMENTS, "--replicates", "9", "--start", "2001-11-03"]
     assert "left out: 10 cases outside the study period" in run("scan", *arguments).err

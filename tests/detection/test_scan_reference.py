@@ -1,4 +1,4 @@
-"""The scan of any model against every run of SaTScan 10.3.2 there is: clusters, p-values, simulated maxima."""
+"""The scan of any model against every run of SaTScan 10.3.2 there is."""
 
 import json
 from datetime import date

@@ -105,7 +105,10 @@ def _label(rank: int, cluster: ScanCluster, given: ScanInput) -> str:
 def _finish(axes: Axes, given: ScanInput, analysis: Analysis, result: ScanResult) -> None:
     study = given.study
     days = f", {study.start} to {study.end}" if given.dated else ""
-    axes.set_title(f"{result.cases:,} cases{days}: {analysis.model} scan, {analysis.span}", color=INK)
+    axes.set_title(
+        f"{result.cases:,} {'case' if result.cases == 1 else 'cases'}{days}: {analysis.model} scan, {analysis.span}",
+        color=INK,
+    )
     axes.set_aspect("equal")
     axes.set_axis_off()
     _draw_scale(axes)

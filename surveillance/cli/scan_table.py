@@ -40,10 +40,11 @@ def _heading(analysis: Analysis, given: ScanInput, result: ScanResult) -> str:
     study = given.study
     days = f", {_days(study.start, study.end)}" if given.dated else ""
     places = len(study.locations.codes)
-    return (
-        f"{analysis.model} scan, {analysis.span}: {result.cases:,} cases at {places:,} "
-        f"{'location' if places == 1 else 'locations'}{days}"
-    )
+    return f"{analysis.model} scan, {analysis.span}: {_plural(result.cases, 'case')} at {_plural(places, 'location')}{days}"
+
+
+def _plural(number: int, one: str) -> str:
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
 def _columns(analysis: Analysis, given: ScanInput) -> list[str]:

@@ -58,8 +58,8 @@ def columns_of(
     """The columns of cases, controls or population. `shared`: the names that the locations have too."""
     if table.satscan:
         return _satscan_columns(table, choice, faults)
-    day = _told(table, "--date-column", choice.day, role, faults) or _named(table, DAY_NAMES)
-    count = _told(table, "--count-column", choice.count, role, faults) or _named(table, COUNT_NAMES[role])
+    day = _told(table, choice.day) or _named(table, DAY_NAMES)
+    count = _told(table, choice.count) or _named(table, COUNT_NAMES[role])
     if role == "population" and count is None:
         words = f"no column says how many people; name it with --count-column. It has: {_names(table)}"
         faults.add(table.path, words)
@@ -67,10 +67,23 @@ def columns_of(
         if name not in table.columns:
             faults.add(table.path, f"no column {name} (--covariate). It has: {_names(table)}")
     taken = {day, count, *choice.covariates}
-    location = _told(table, "--location-column", choice.location, role, faults)
+    location = _told(table, choice.location)
     location = location or _location(table, [name for name in shared if name in table.columns], taken)
     covariates = tuple(name for name in choice.covariates if name in table.columns)
     return Columns(location, day, count, covariates)
+
+
+def refuse_absent(tables: Sequence[Table], choice: ColumnChoice, faults: Faults) -> None:
+    """A fault for each column that was named, and that no file has. The first table is told with its own."""
+    had = {name for table in tables for name in table.columns}
+    for option, names in (
+        ("--location-column", choice.location),
+        ("--date-column", choice.day),
+        ("--count-column", choice.count),
+    ):
+        for name in names:
+            if name not in had:
+                faults.add(tables[0].path, f"no column {name} ({option}). It has: {_names(tables[0])}")
 
 
 def location_column(
@@ -79,10 +92,9 @@ def location_column(
     """The column of the ids in the locations file. `cases`: the columns that the case file has."""
     if table.satscan:
         return "id"
-    told = next((name for name in choice.location if name in table.columns), None)
-    free = [name for name in table.columns if name not in (pair.east, pair.north)]
-    shared = [name for name in free if name in cases]
-    return told or _location(table, shared, {pair.east, pair.north})
+    coordinates = {pair.east, pair.north}
+    shared = [name for name in table.columns if name in cases and name not in coordinates]
+    return _told(table, choice.location) or _location(table, shared, coordinates)
 
 
 def coordinates_of(table: Table, choice: ColumnChoice, faults: Faults) -> Coordinates | None:
@@ -127,12 +139,9 @@ def _all_within(texts: Sequence[str], limit: float) -> bool:
         return True  # a fault that is told where the number is read
 
 
-def _told(table: Table, option: str, names: Sequence[str], role: Role, faults: Faults) -> str | None:
-    """The first of the names told that the table has; the cases must have one of them."""
-    found = next((name for name in names if name in table.columns), None)
-    if found is None and names and role == "cases":
-        faults.add(table.path, f"no column {' or '.join(names)} ({option}). It has: {_names(table)}")
-    return found
+def _told(table: Table, names: Sequence[str]) -> str | None:
+    """The first of the names told that the table has."""
+    return next((name for name in names if name in table.columns), None)
 
 
 def _location(table: Table, shared: Sequence[str], taken: Collection[str | None]) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surveillance.detection.scan.analysis import Counts, Population, ScanStudy, Span, TimeUnit
-from surveillance.scan_files.columns import ColumnChoice, Columns, Role, columns_of
+from surveillance.scan_files.columns import ColumnChoice, Columns, Role, columns_of, refuse_absent
 from surveillance.scan_files.fault import Faults
 from surveillance.scan_files.places import Places, one_place, read_places
 from surveillance.scan_files.rows import UNDATED, Rows, number_strata, read_rows
@@ -62,17 +62,18 @@ def read_scan(
     """
     faults = Faults()
     tables = {role: read_table(path, faults) for role in ROLES if (path := files.path(role)) is not None}
-    places = _places(files.locations, choice, tables["cases"], faults)
-    columns = _columns(tables, choice, places, files.locations is not None, faults)
+    where = None if files.locations is None else read_table(files.locations, faults)
+    refuse_absent([*tables.values(), *([where] if where else [])], choice, faults)
+    places = read_places(where, choice, tables["cases"].columns, faults) if where else one_place()
+    columns = _columns(tables, choice, places, where is not None, faults)
     unit = None if span == "spatial" else time_unit
     rows = {
         role: read_rows(tables[role], role, columns[role], places.locations, unit, faults) for role in tables
     }
     faults.stop_if_any()
     period = _period(rows, start, end, faults)
-    numbered, strata = number_strata([(tables[role], columns[role].covariates) for role in tables])
-    rows = {role: replace(rows[role], stratum=numbers) for role, numbers in zip(rows, numbered, strict=True)}
-    inside, left_out = _inside(rows, *period)
+    stratified, strata = _stratify(rows, columns)
+    inside, left_out = _inside(stratified, *period)
     _refuse_without_people(inside, places, strata, faults)
     faults.stop_if_any()
     return ScanInput(
@@ -80,12 +81,6 @@ def read_scan(
         columns={"locations": places.told, **{role: asdict(columns[role]) for role in tables}},
         left_out=left_out,
         dated=columns["cases"].day is not None,
-    )
-
-
-def _places(path: Path | None, choice: ColumnChoice, cases: Table, faults: Faults) -> Places:
-    return (
-        one_place() if path is None else read_places(read_table(path, faults), choice, cases.columns, faults)
     )
 
 
@@ -133,6 +128,15 @@ def _period(
         return NO_DAY, NO_DAY
     days = days[days != UNDATED]
     return date.fromordinal(int(days.min())), date.fromordinal(int(days.max()))
+
+
+def _stratify(
+    rows: Mapping[Role, Rows], columns: Mapping[Role, Columns]
+) -> tuple[dict[Role, Rows], list[tuple[str, ...]]]:
+    """The rows with the numbers of their strata, and the covariates of each stratum."""
+    numbered, strata = number_strata([(rows[role].table, columns[role].covariates) for role in rows])
+    stratified = zip(rows.items(), numbered, strict=True)
+    return {role: replace(one, stratum=numbers) for (role, one), numbers in stratified}, strata
 
 
 def _inside(rows: Mapping[Role, Rows], start: date, end: date) -> tuple[dict[Role, Rows], dict[str, int]]:

@@ -96,6 +96,13 @@ def test_columns_may_be_called_differently_in_every_file(tmp_path: Path) -> None
     assert people_of(given) == {("n1", date(2024, 7, 1), 0): 10}
 
 
+def test_a_column_that_only_another_file_has_says_nothing_of_this_one(tmp_path: Path) -> None:
+    files = write(tmp_path, population="crater,of,heads\nn1,2024,10\nn2,2024,10\n")
+    given = read(files, {"day": ["of"], "count": ["heads"]})
+    assert rows_of(given, given.study.cases) == PLAIN
+    assert people_of(given)[("n1", date(2024, 7, 1), 0)] == 10
+
+
 def test_of_two_pairs_of_coordinates_degrees_are_taken_unless_km_are_asked_for(tmp_path: Path) -> None:
     files = write(tmp_path, locations="crater,x,y,latitude,longitude\nn1,1,2,50,10\nn2,3,4,51,11\n")
     assert read(files).study.locations.coordinates[0].tolist() == [10, 50]

@@ -20,6 +20,7 @@ COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 GREY, INK = "#9a9a9a", "#222222"
 MOST_DRAWN = 12
 USUAL_P = 0.05
+LEAST_KM = 1.0
 _Points = npt.NDArray[np.float64]
 
 
@@ -105,10 +106,7 @@ def _label(rank: int, cluster: ScanCluster, given: ScanInput) -> str:
 def _finish(axes: Axes, given: ScanInput, analysis: Analysis, result: ScanResult) -> None:
     study = given.study
     days = f", {study.start} to {study.end}" if given.dated else ""
-    axes.set_title(
-        f"{result.cases:,} {'case' if result.cases == 1 else 'cases'}{days}: {analysis.model} scan, {analysis.span}",
-        color=INK,
-    )
+    axes.set_title(f"Cases: {result.cases:,}{days}. {analysis.model} scan, {analysis.span}", color=INK)
     axes.set_aspect("equal")
     axes.set_axis_off()
     _draw_scale(axes)
@@ -124,7 +122,9 @@ def _finish(axes: Axes, given: ScanInput, analysis: Analysis, result: ScanResult
 def _draw_scale(axes: Axes) -> None:
     west, east = axes.get_xlim()
     south, north = axes.get_ylim()
-    length_km = round_length(max(east - west, 1e-3) / 4)
+    if east - west < LEAST_KM:  # one location only
+        west, east = axes.set_xlim((west + east - LEAST_KM) / 2, (west + east + LEAST_KM) / 2)
+    length_km = round_length((east - west) / 4)
     y = south - 0.02 * (north - south)
     axes.plot([west, west + length_km], [y, y], color=INK, linewidth=2)
     axes.annotate(f"{length_km:g} km", (west + length_km / 2, y), ha="center", va="bottom", fontsize=9)

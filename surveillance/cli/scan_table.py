@@ -39,8 +39,8 @@ def print_table(analysis: Analysis, given: ScanInput, result: ScanResult) -> Non
 def _heading(analysis: Analysis, given: ScanInput, result: ScanResult) -> str:
     study = given.study
     days = f", {_days(study.start, study.end)}" if given.dated else ""
-    places = len(study.locations.codes)
-    return f"{analysis.model} scan, {analysis.span}: {_plural(result.cases, 'case')} at {_plural(places, 'location')}{days}"
+    places = _plural(len(study.locations.codes), "location")
+    return f"{analysis.model} scan, {analysis.span}: {_plural(result.cases, 'case')} at {places}{days}"
 
 
 def _plural(number: int, one: str) -> str:

@@ -235,7 +235,7 @@ def test_a_map_is_drawn_as_a_picture_or_as_lines_and_always_the_same(run: Run, t
     assert png.read_bytes().startswith(b"\x89PNG")
     drawn = svg.read_text()
     assert drawn == again.read_text()
-    for words in ("4 observed, 0.67 expected", "may be chance", "10 km", "194 cases"):
+    for words in ("4 observed, 0.67 expected", "may be chance", "10 km", "Cases: 194"):
         assert words in drawn
 
 

@@ -22,7 +22,7 @@ def run(options: ScanOptions) -> None:
     """Reads the files, scans, and writes everything asked for. Errors that a person can mend: in words."""
     analysis = analysis_of(options)
     given = read_scan(options.files, options.columns, analysis.span, analysis.time_unit, *options.period)
-    _tell_left_out(given)
+    _remark(options, given)
     result = _scan(given, analysis, options.seed)
     if options.as_json:
         typer.echo(_as_text(document(options, analysis, given, result)))
@@ -52,7 +52,12 @@ def _scan(given: ScanInput, analysis: Analysis, seed: int) -> ScanResult:
             raise Mistake(f"{_OPTIONS.get(field, '--' + field.replace('_', '-'))}: {words}") from error
 
 
-def _tell_left_out(given: ScanInput) -> None:
+def _remark(options: ScanOptions, given: ScanInput) -> None:
+    """What a person might not expect: a plane taken for degrees, or cases that are not looked at."""
+    geo = options.locations is not None and options.locations.suffix.lower() == ".geo"
+    if geo and options.coordinates is None and given.study.locations.metric == "great_circle":
+        words = "read as latitude and longitude; if it holds x and y, add --coordinates km"
+        console.print(f"{options.locations}: {words}", highlight=False, markup=False, soft_wrap=True)
     for reason, number in given.left_out.items():
         if number:
             console.print(f"left out: {number:,} {reason.replace('_', ' ')}", highlight=False)

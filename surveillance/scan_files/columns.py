@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from surveillance.scan_files.days import read_moment
 from surveillance.scan_files.fault import Faults
 from surveillance.scan_files.table import COVARIATE, Table
 
@@ -58,7 +59,7 @@ def columns_of(
     """The columns of cases, controls or population. `shared`: the names that the locations have too."""
     if table.satscan:
         return _satscan_columns(table, choice, faults)
-    day = _told(table, choice.day) or _named(table, DAY_NAMES)
+    day = _told(table, choice.day) or _named(table, DAY_NAMES) or _only_days(table)
     count = _told(table, choice.count) or _named(table, COUNT_NAMES[role])
     if role == "population" and count is None:
         words = f"no column says how many people; name it with --count-column. It has: {_names(table)}"
@@ -137,6 +138,19 @@ def _all_within(texts: Sequence[str], limit: float) -> bool:
         return all(abs(float(text)) <= limit for text in texts)
     except ValueError:
         return True  # a fault that is told where the number is read
+
+
+def _only_days(table: Table) -> str | None:
+    """The only column that begins with a day."""
+    found = [name for name, column in table.columns.items() if column.texts and _is_day(column.texts[0])]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return read_moment(text).precision == "day"
+    except ValueError:
+        return False
 
 
 def _told(table: Table, names: Sequence[str]) -> str | None:

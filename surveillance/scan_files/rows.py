@@ -111,6 +111,9 @@ def _days(
     table: Table, role: Role, name: str | None, time_unit: TimeUnit | None, faults: Faults
 ) -> npt.NDArray[np.int32]:
     if name is None:
+        if time_unit is not None and role != "population":
+            has = ", ".join(table.columns)
+            faults.add(table.path, f"which column is the day? Name it with --date-column. It has: {has}")
         return np.full(len(table.lines), UNDATED, np.int32)
 
     def read(text: str) -> int:

@@ -26,7 +26,7 @@ SATSCAN_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 COVARIATE = "covariate{}"
 _LEAST_CELLS = {".cas": 2, ".ctl": 2, ".pop": 3, ".geo": 3}
-_WORD = re.compile(r'"([^"]*)"|([^\s,"]+)|(,)')
+_WORD = re.compile(r'"([^"]*)"(?=[\s,]|$)|([^\s,"]+)(?=[\s,]|$)|(,)|\S')
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ class _Builder:
 
     def satscan(self, file: TextIO, kind: str) -> Table:
         """Words between white space or commas; a quoted one may hold both. Date and covariates may lack."""
-        numbered = ((line, words) for line, text in enumerate(file, 1) if (words := _words(text)))
+        numbered = ((line, words) for line, text in enumerate(file, 1) if (words := _words(text, line)))
         first = list(islice(numbered, 10))
         known = SATSCAN_COLUMNS[kind]
         width = len(first[0][1]) if first else len(known)
@@ -169,8 +169,8 @@ def _column(name: str, known: Mapping[str, int], cells: Any) -> Column:
     return Column(name, texts, index)
 
 
-def _words(text: str) -> list[str]:
-    """The words of a line. Between two commas, or a comma and an end, there is an empty one."""
+def _words(text: str, line: int) -> list[str]:
+    """The words of a line. Between two commas, or a comma and the beginning, there is an empty one."""
     words: list[str] = []
     after_comma = True
     for found in _WORD.finditer(text):
@@ -179,6 +179,8 @@ def _words(text: str) -> list[str]:
                 words.append("")
             after_comma = True
             continue
+        if found[1] is None and found[2] is None:
+            raise csv.Error(f"line {line}: a quote within a word, or one that is not closed")
         words.append(found[2] if found[1] is None else found[1])
         after_comma = False
     return words

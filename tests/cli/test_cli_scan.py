@@ -178,6 +178,16 @@ def test_ids_are_told_as_they_are_and_a_radius_beside_them(run: Run, tmp_path: P
     assert "+ 1, 1.50 km" in told
 
 
+def test_a_plane_that_could_be_degrees_is_said_to_be_read_as_degrees(run: Run, tmp_path: Path) -> None:
+    cases, locations = tmp_path / "few.cas", tmp_path / "few.geo"
+    cases.write_text("a 2 2024/3/31\nb 3 2024/3/1\n")
+    locations.write_text("a 1 2\nb 3 4\n")
+    arguments = ["scan", "--cases", cases, "--locations", locations, "--start", "2024-03-01"]
+    arguments += ["--end", "2024-03-31", "--replicates", "9"]
+    assert "few.geo: read as latitude and longitude; if it holds x and y, add --coord" in run(*arguments).err
+    assert run(*arguments, "--coordinates", "km").err == ""
+
+
 def test_cases_outside_the_study_are_told_and_left_out(run: Run) -> None:
     arguments = [*FEVER_ARGUMENTS, "--replicates", "9", "--start", "2001-11-03"]
     assert "left out: 10 cases outside the study period" in run("scan", *arguments).err

@@ -42,6 +42,16 @@ def words_of(files: Any, **how: Any) -> str:
         ({"cases": ""}, "cases.csv: has no header"),
         ({"cases": "crater,day,day\nn1,2024-03-01,1\n"}, "line 1, column day: stands twice in the header"),
         ({"cases": "a,b,day\nn1,n1,2024-03-01\n"}, "cases.csv: which column is the location? Name it with"),
+        (
+            {"cases": "crater,ill_on,told_on\nn1,2024-03-01,2024-03-02\n"},
+            "cases.csv: which column is the day? Name it with --date-column. It has: crater, ill_on, told_on",
+        ),
+        (
+            {"cases_cas": "n1 1\n"},
+            "cases.cas: which column is the day? Name it with --date-column. It has: id, c",
+        ),
+        ({"cases_cas": 'n1 1 2024/3/1\n"n2 1 2024/3/1\n'}, "cases.cas: is not a table (line 2: a quote"),
+        ({"cases_cas": 'n"1 1 2024/3/1\n'}, "cases.cas: is not a table (line 1: a quote within a word"),
         ({"cases": 'crater,day\n"n1,2024-03-01\n'}, "cases.csv: is not a table"),
         (
             {"locations": "crater,a,b\nn1,1,2\nn2,1,2\n"},

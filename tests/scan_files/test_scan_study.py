@@ -40,6 +40,11 @@ def test_cases_and_locations_are_read_by_the_column_that_they_share(tmp_path: Pa
     assert (given.study.start, given.study.end, given.dated) == (START, END, True)
 
 
+def test_the_only_column_of_days_is_the_day(tmp_path: Path) -> None:
+    given = read(write(tmp_path, cases="crater,onset,age\nn1,2024-03-02,7\n"))
+    assert rows_of(given, given.study.cases) == [("n1", 1, 1, 0)]
+
+
 def test_without_a_count_each_row_is_a_case(tmp_path: Path) -> None:
     given = read(write(tmp_path, cases="crater,day\nn1,2024-03-01\nn1,2024-03-01\n"))
     assert rows_of(given, given.study.cases) == [("n1", 0, 1, 0)] * 2

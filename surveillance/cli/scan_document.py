@@ -1,7 +1,7 @@
 """The answer of `surveillance scan` for machines: JSON that a run can be repeated from, and GeoJSON."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
@@ -12,6 +12,7 @@ from surveillance.detection.scan.analysis import Analysis, ScanCluster, ScanResu
 from surveillance.geography.circle import circle_ring
 from surveillance.scan_files.study import ScanInput
 
+Places = Mapping[str, list[float]]  # location -> its coordinates, the eastward one first
 _LIKELY_CHANCE = "A cluster is a question, not a finding: it may be chance."
 
 
@@ -22,34 +23,39 @@ def document(
 
     A number without limit, such as a relative risk where nothing else was seen, is null.
     """
+    places = _places(given)
     told = {
         "software": {"name": "surveillance", "version": version("surveillance")},
         "seed": options.seed,
         "settings": _settings(analysis),
         "files": _files(options, given),
         "study": _study(given, result),
-        "clusters": [cluster_values(cluster, given) for cluster in result.clusters],
+        "clusters": [_cluster(cluster, given, places) for cluster in result.clusters],
     }
     if options.maxima:
         told["replicate_maxima"] = result.maxima.tolist()
     return _plain(told)  # type: ignore[no-any-return]
 
 
-def cluster_values(cluster: ScanCluster, given: ScanInput) -> dict[str, Any]:
+def _cluster(cluster: ScanCluster, given: ScanInput, places: Places) -> dict[str, Any]:
     """A cluster's numbers; no days where the cases have none."""
     values = asdict(cluster)
     if cluster.centre is not None:
-        values = {"centre": values.pop("centre"), **place_of(cluster.centre, given), **values}
+        values = {"centre": values.pop("centre"), **_place(cluster.centre, given, places), **values}
     if not given.dated:
         values |= {"start": None, "end": None}
     return values
 
 
-def place_of(code: str, given: ScanInput) -> dict[str, float]:
-    """The coordinates of a location, under their names."""
+def _places(given: ScanInput) -> Places:
     locations = given.study.locations
-    east, north = locations.coordinates[locations.codes.index(code)].tolist()
-    if locations.metric == "planar":
+    return dict(zip(locations.codes, locations.coordinates.tolist(), strict=True))
+
+
+def _place(code: str, given: ScanInput, places: Places) -> dict[str, float]:
+    """The coordinates of a location, under their names."""
+    east, north = places[code]
+    if given.study.locations.metric == "planar":
         return {"x_km": east, "y_km": north}
     return {"latitude": north, "longitude": east}
 
@@ -60,19 +66,19 @@ def feature_collection(given: ScanInput, result: ScanResult) -> dict[str, Any]:
     Where locations are in km on a plane, so are the features, which `coordinates_in` says: GeoJSON itself
     knows degrees only.
     """
+    places = _places(given)
     unit = "degrees" if given.study.locations.metric == "great_circle" else "km"
     features = [
         feature
         for rank, cluster in enumerate(result.clusters, 1)
-        for feature in _features(rank, cluster, given)
+        for feature in _features(rank, cluster, given, places)
     ]
     return _plain(  # type: ignore[no-any-return]
         {"type": "FeatureCollection", "coordinates_in": unit, "note": _LIKELY_CHANCE, "features": features}
     )
 
 
-def _features(rank: int, cluster: ScanCluster, given: ScanInput) -> Iterator[dict[str, Any]]:
-    places = dict(zip(given.study.locations.codes, given.study.locations.coordinates.tolist(), strict=True))
+def _features(rank: int, cluster: ScanCluster, given: ScanInput, places: Places) -> Iterator[dict[str, Any]]:
     if cluster.centre is None or cluster.radius_km is None:
         return
     x, y = places[cluster.centre]
@@ -80,7 +86,7 @@ def _features(rank: int, cluster: ScanCluster, given: ScanInput) -> Iterator[dic
     if cluster.radius_km > 0:
         ring = circle_ring((x, y), cluster.radius_km, given.study.locations.metric)
         geometry = {"type": "Polygon", "coordinates": [ring.tolist()]}
-    properties = {"kind": "cluster", "cluster": rank, **cluster_values(cluster, given)}
+    properties = {"kind": "cluster", "cluster": rank, **_cluster(cluster, given, places)}
     yield {"type": "Feature", "geometry": geometry, "properties": properties}
     for code in cluster.locations:
         yield {

@@ -378,6 +378,43 @@ def test_help_loads_neither_the_numerics_nor_the_service() -> None:
     assert "--max-radius-km" in done.stdout
 
 
+def test_after_warming_no_model_is_compiled_anew() -> None:
+    """In a process of its own: others may have compiled here what warming forgot."""
+    scans = [
+        ["surveillance", "scan", *file_arguments(files_of(RUNS[name])), *settings_arguments(RUNS[name])]
+        for name in ("nyc_stp_prospective_50pct_dow", "syn500_poisson_prospective")
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", _COMPILED, json.dumps([[*scan, "--replicates", "99"] for scan in scans])],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    warmed, *after = (line for line in done.stdout.splitlines() if line.startswith("compiled"))
+    assert warmed != "compiled {}"
+    assert after == [warmed] * 2
+
+
+# Prints how many variants there are of each compiled function: after warming, and after each scan.
+_COMPILED = """
+import json, sys
+from surveillance import cli
+from surveillance.cli.scan_warm import warm_scan
+
+def tell():
+    modules = [m for name, m in sorted(sys.modules.items()) if name.startswith("surveillance.detection.scan")]
+    made = {f"{m.__name__}.{n}": len(f.signatures) for m in modules for n, f in vars(m).items()
+            if hasattr(f, "signatures")}
+    print("compiled", made)
+
+warm_scan()
+tell()
+for sys.argv in json.loads(sys.argv[1]):
+    try:
+        cli.main()
+    except SystemExit:
+        tell()
+"""
+
+
 def test_it_is_one_of_the_commands_and_needs_no_configuration(tmp_path: Path) -> None:
     assert "scan " in run_apart("--help").out
     done = run_apart(

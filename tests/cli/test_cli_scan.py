@@ -355,16 +355,30 @@ def test_faults_of_the_files_end_the_command_in_words(run: Run, tmp_path: Path) 
     assert "1 cases at 1 locations that the locations file does not have: 00000" in done.words
 
 
-def test_a_terminal_shows_progress_on_standard_error_only() -> None:
+def test_a_terminal_shows_progress_on_standard_error_only(tmp_path: Path) -> None:
     watching, terminal = pty.openpty()
-    done = subprocess.run(
-        [sys.executable, "-m", "surveillance", "scan", *FEVER_ARGUMENTS, "--json"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=terminal, timeout=120, check=True,
-    )  # fmt: skip
-    os.close(terminal)
-    assert json.loads(done.stdout)["clusters"]
-    assert b"simulating" in os.read(watching, 1 << 16)
-    os.close(watching)
+    told = tmp_path / "told.json"
+    with told.open("w") as out:
+        done = subprocess.Popen(
+            [sys.executable, "-m", "surveillance", "scan", *FEVER_ARGUMENTS, "--json"],
+            cwd=ROOT, stdout=out, stderr=terminal,
+        )  # fmt: skip
+        os.close(terminal)
+        assert b"simulating" in read_until_closed(watching)
+        assert done.wait(60) == 0
+    assert json.loads(told.read_text())["clusters"]
+
+
+def read_until_closed(terminal: int) -> bytes:
+    """All that is written to a terminal; while it is read, its writer never waits."""
+    shown = b""
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        try:
+            while part := screen.read(4096):
+                shown += part
+        except OSError:  # how Linux tells that nobody has it open any more
+            pass
+    return shown
 
 
 def test_help_loads_neither_the_numerics_nor_the_service() -> None:

@@ -26,6 +26,11 @@ app = typer.Typer(no_args_is_help=True)
 _JSON = typer.Option("--json", help="Print JSON.")
 
 
+def add_to(commands: typer.Typer) -> None:
+    """Adds these commands."""
+    commands.add_typer(app, name="alerts", help="Alerts as people read them.")
+
+
 @app.command("list")
 def list_alerts(as_json: Annotated[bool, _JSON] = False) -> None:
     """Every alert, the newest first."""

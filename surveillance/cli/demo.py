@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from surveillance.alerting.alert import Alert, State
-from surveillance.cli.feeding import console, progress_bar
+from surveillance.cli.progress import console, progress_bar
 from surveillance.cli.stack import Stack, StackFailed
 from surveillance.events.topics import topic_name
 from surveillance.kafka.producer import Publisher

@@ -1,54 +1,62 @@
 """Errors that a person can mend, in words."""
 
-from pydantic import ValidationError
-
-from surveillance.alerting.workflow import NotAllowed
-from surveillance.deciding import Unknown
-from surveillance.events.columns import ColumnsError
-from surveillance.kafka.admin import BrokerUnreachable, TopicFault
-from surveillance.kafka.broker import BrokerUnavailable
-from surveillance.offsets import TopicMissing
-from surveillance.service import Outage
-from surveillance.store.alerts import StaleAlert
-from surveillance.store.database import UrlFault, transient
-from surveillance.store.schema import SchemaFault
-from surveillance.use_case.fault import ConfigError
+import sys
+from collections.abc import Iterator
 
 
 class Mistake(ValueError):
     """A command was given something it cannot use; the text says what and how to mend it."""
 
 
-_OURS = (
-    Mistake,
-    NotAllowed,
-    StaleAlert,
-    Unknown,
-    BrokerUnavailable,
-    BrokerUnreachable,
-    ColumnsError,
-    ConfigError,
-    Outage,
-    SchemaFault,
-    TopicFault,
-    TopicMissing,
-    UrlFault,
-)
+# Module -> its errors. Looked up where they are loaded: a command that needs none of these rooms starts
+# without waiting for them, and an error of a room that is not loaded cannot have been raised.
+_OURS = {
+    "surveillance.cli.errors": ("Mistake",),
+    "surveillance.alerting.workflow": ("NotAllowed",),
+    "surveillance.deciding": ("Unknown",),
+    "surveillance.events.columns": ("ColumnsError",),
+    "surveillance.kafka.admin": ("BrokerUnreachable", "TopicFault"),
+    "surveillance.kafka.broker": ("BrokerUnavailable",),
+    "surveillance.offsets": ("TopicMissing",),
+    "surveillance.scan_files.fault": ("ScanFilesError",),
+    "surveillance.service": ("Outage",),
+    "surveillance.store.alerts": ("StaleAlert",),
+    "surveillance.store.database": ("UrlFault",),
+    "surveillance.store.schema": ("SchemaFault",),
+    "surveillance.use_case.fault": ("ConfigError",),
+}
 
 
 def explain(error: Exception) -> str | None:
     """The words for an error that a person can mend, None for a defect."""
-    if isinstance(error, _OURS):
+    if isinstance(error, tuple(_loaded())):
         return str(error)
-    if isinstance(error, ValidationError) and error.title == "Settings":
-        return "\n".join(
-            f"setting {'.'.join(map(str, fault['loc']))}: {fault['msg']}. Set it in surveillance.yaml, or as "
-            f"SURVEILLANCE_{'_'.join(map(str, fault['loc'])).upper()}"
-            for fault in error.errors(include_input=False, include_url=False)
-        )
+    if "pydantic" in sys.modules and (words := _setting(error)):
+        return words
     if isinstance(error, OSError):
         named = f"{error.filename}: " if error.filename else ""
         return f"{named}{error.strerror or type(error).__name__}"
-    if transient(error):
-        return f"the database cannot be used ({type(error).__name__}); check SURVEILLANCE_DATABASE_URL"
+    if "surveillance.store.database" in sys.modules:
+        from surveillance.store.database import transient
+
+        if transient(error):
+            return f"the database cannot be used ({type(error).__name__}); check SURVEILLANCE_DATABASE_URL"
     return None
+
+
+def _loaded() -> Iterator[type[Exception]]:
+    for module, names in _OURS.items():
+        if module in sys.modules:
+            yield from (getattr(sys.modules[module], name) for name in names)
+
+
+def _setting(error: Exception) -> str | None:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError) or error.title != "Settings":
+        return None
+    return "\n".join(
+        f"setting {'.'.join(map(str, fault['loc']))}: {fault['msg']}. Set it in surveillance.yaml, or as "
+        f"SURVEILLANCE_{'_'.join(map(str, fault['loc'])).upper()}"
+        for fault in error.errors(include_input=False, include_url=False)
+    )

@@ -8,10 +8,10 @@ from threading import Lock
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from surveillance.cli.errors import Mistake
+from surveillance.cli.progress import console
 from surveillance.configuration import Configuration
 from surveillance.events.decode import event_model
 from surveillance.events.known_fields import known_fields
@@ -29,8 +29,6 @@ from surveillance.events.topics import Kind, Source, topic_name
 from surveillance.geography.lookup import Gazetteer
 from surveillance.kafka.producer import Publisher
 from surveillance.use_case.model import Partner
-
-console = Console(stderr=True)
 
 
 @dataclass(frozen=True)
@@ -183,15 +181,3 @@ def tell_faults(line: int, faults: Iterable[Fault]) -> None:
     for fault in faults:
         words = f"line {line}: {fault.field}: {fault.rule}. {fault.fix}"
         console.print(words, markup=False, highlight=False, soft_wrap=True)
-
-
-def progress_bar(quiet: bool = False) -> Progress:
-    """The one look of progress, on standard error."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=quiet,
-    )

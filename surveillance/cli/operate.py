@@ -115,7 +115,10 @@ def check(
 
 def warm() -> None:
     """Compile the detectors once, so that no worker's first event waits for it."""
+    from surveillance.cli.scan_warm import warm_scan  # the workers do without it
+
     warm_up()
+    warm_scan()
 
 
 @db_app.command("upgrade")

@@ -10,14 +10,13 @@ from surveillance.cli.errors import Mistake
 from surveillance.cli.feeding import (
     Feed,
     Sent,
-    console,
     open_feed,
-    progress_bar,
     read_columns,
     read_zone,
     send,
     tell_faults,
 )
+from surveillance.cli.progress import console, progress_bar
 from surveillance.configuration import load_configuration
 from surveillance.events.canonical import canonical_hash
 from surveillance.events.refusal import Fault, RefusalCode

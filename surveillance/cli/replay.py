@@ -12,7 +12,8 @@ import typer
 from rich.progress import Progress
 
 from surveillance.cli.errors import Mistake
-from surveillance.cli.feeding import Feed, Sent, open_feed, progress_bar, read_columns, reported_at, send
+from surveillance.cli.feeding import Feed, Sent, open_feed, read_columns, reported_at, send
+from surveillance.cli.progress import progress_bar
 from surveillance.cli.stack import Stack
 from surveillance.configuration import load_configuration
 from surveillance.settings import Settings

@@ -114,7 +114,7 @@ def _windows_fit(study: ScanStudy, analysis: Analysis) -> bool:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(pairs)
 def test_every_centres_best_is_that_of_a_search_through_everything(pair):
     _hold_to_brute_force(*pair)
@@ -140,7 +140,8 @@ COMBINATIONS = [
 def test_every_model_span_and_adjustment_agrees_with_a_search_through_everything(
     model, span, randomisation, trend, rates
 ):
-    for seed in range(4):
+    first = COMBINATIONS.index((model, span, randomisation, trend, rates)) % 2
+    for seed in (first, first + 2):
         analysis = Analysis(
             model=model,
             span=span,
@@ -241,7 +242,7 @@ def _check_contents(study, analysis, observed, measure, cluster):
         assert cluster.relative_risk == np.inf
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(pairs)
 def test_replicates_are_scanned_as_exactly_as_the_study(pair):
     study, analysis = pair

@@ -9,6 +9,7 @@ from surveillance.detection.scan import general_kernel as kernel
 from surveillance.detection.scan.analysis import Analysis, ScanCluster, ScanResult, ScanStudy
 from surveillance.detection.scan.baseline import Baseline, Floats, make_baseline
 from surveillance.detection.scan.checks import check
+from surveillance.detection.scan.general_bounds import Goal
 from surveillance.detection.scan.general_layout import Ground, goal_of, ladder, lay_out
 from surveillance.detection.scan.inference import gumbel_p_value, p_value, recurrence_interval_days
 from surveillance.detection.scan.secondary import Candidate, candidates, separate
@@ -85,7 +86,7 @@ def _observed(ground: Ground, baseline: Baseline) -> tuple[Floats, np.ndarray]:
     )
     best = np.zeros(len(ground.field.row))
     where = np.zeros((len(best), 4), np.int64)
-    kernel.scan(ground.field, goal, events, True, best, where)
+    kernel.scan(ground.field, goal, events, kernel.Best(best, where, True))
     return best, where
 
 
@@ -118,7 +119,7 @@ def _maxima(
     return best
 
 
-def _scan(ground: Ground, baseline: Baseline, goal: kernel.Goal, seed: int, first: int, best: Floats) -> None:
+def _scan(ground: Ground, baseline: Baseline, goal: Goal, seed: int, first: int, best: Floats) -> None:
     cells = ground.field.cumulative.size
     dense = cells <= 8 * baseline.cases + (1 << 16)
     kernel.scan_replicates(seed, first, baseline.null, ground.field, goal, dense, best)

@@ -1,70 +1,32 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, misc, assignment"
-"""The compiled part of the general scan: any model, any windows. All of it releases the interpreter lock.
+"""The compiled hot part of the general scan: any model, any windows. All of it releases the interpreter lock.
 
 The measure of a cylinder (what its cases are compared with) is the same in every replicate. So for a level M
 of the statistic, each class of circles and each window there is a smallest count that can reach it (for low
 rates: a largest). The hot loop compares counts with it, without logarithms, many windows in one instruction;
-where a count gets there, the statistic is taken exactly. With high rates a circle that gains no case is not
-looked at: its statistics have only fallen.
+where a count gets there, the statistic is taken exactly. With high rates only windows that hold a case the
+circle has just gained are looked at: the statistics of all others have only fallen.
 
 numba's cache notices a change to a function's own file, not to what it calls in another: after editing
-`draw_kernel`, touch this file too.
+`draw_kernel`, `general_bounds` or `general_statistic`, touch this file too.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from surveillance.detection.scan.draw_kernel import draw
-
-compiled = njit(nogil=True, cache=True, error_model="numpy")
-# Sums of counts are exact in any order, so the compiler may do many at once.
-vectorised = njit(
-    nogil=True, cache=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc", "contract"}
+from surveillance.detection.scan.general_bounds import add
+from surveillance.detection.scan.general_statistic import (
+    LOWEST,
+    SAME,
+    compiled,
+    is_high,
+    is_low,
+    log_likelihood_ratio,
+    vectorised,
 )
-
-# Statistics closer than this are equal: rounding must neither make nor break a tie.
-SAME = 1e-9
-# Below this there is nothing to speak of.
-LOWEST = 1e-4
-
-
-class Field(NamedTuple):
-    """What stays the same over replicates.
-
-    order, tied: circles as in `Circles`. row: (k,) int64 the centres' rows. first, after: (k,) int64 the
-    entries that a centre's circles may hold. bin: uint8, by entry, class of the circle that ends there.
-    cumulative: (locations, horizon + 1) measure of the last 0, 1, ... intervals.
-    shortest: intervals of the shortest window. window_first: (lengths + 1,) int64. total: (windows,) float64
-    cases that a window's are compared with. persons: cases and controls for the Bernoulli model, else 0.
-    min_cases: of a high rate. high, low: which rates are looked for.
-    """
-
-    order: npt.NDArray[np.int32]
-    tied: npt.NDArray[np.bool_]
-    row: npt.NDArray[np.int64]
-    first: npt.NDArray[np.int64]
-    after: npt.NDArray[np.int64]
-    bin: npt.NDArray[np.uint8]
-    cumulative: npt.NDArray[np.float64]
-    shortest: int
-    window_first: npt.NDArray[np.int64]
-    total: npt.NDArray[np.float64]
-    persons: float
-    min_cases: int
-    high: bool
-    low: bool
-
-
-class Goal(NamedTuple):
-    """levels: ascending. reach: (levels, bins, windows) least count of a high rate that can reach the level,
-    infinite if none. fall: likewise the most of a low rate, -1 if none; their type is that of the counts."""
-
-    levels: npt.NDArray[np.float64]
-    reach: npt.NDArray[np.float32]
-    fall: npt.NDArray[np.float32]
 
 
 class Events(NamedTuple):
@@ -77,275 +39,131 @@ class Events(NamedTuple):
     replicates: int
 
 
-@compiled
-def log_likelihood_ratio(cases, measure, total, persons):
-    """Poisson: c ln(c/mu) + (C-c) ln((C-c)/(C-mu)), mu the measure. Bernoulli: that of Kulldorff (1997) for
-    c of `measure` persons inside and C-c of the others. Infinite where that cannot be (bounds only)."""
-    if persons > 0:
-        inside, outside = measure - cases, (persons - measure) - (total - cases)
-        if inside < 0 or outside < 0:
-            return np.inf
-        return (
-            _entropy(cases, measure)
-            + _entropy(inside, measure)
-            + _entropy(total - cases, persons - measure)
-            + _entropy(outside, persons - measure)
-            - _entropy(total, persons)
-            - _entropy(persons - total, persons)
-        )
-    if measure <= 0:
-        return np.inf if cases > 0 else 0.0
-    if total - cases > 0 and total - measure <= 0:
-        return np.inf
-    return _entropy(cases, measure) + _entropy(total - cases, total - measure)
+class Best(NamedTuple):
+    """What is kept. value: (replicates,) float64 the highest statistic of each, or with `by_centre` (k,) that
+    of each centre of one replicate. where: (k, 4) int64, then: the entry that ends the circle, how many
+    intervals ago the window ends, its length, its cases."""
+
+    value: npt.NDArray[np.float64]
+    where: npt.NDArray[np.int64]
+    by_centre: bool
 
 
-@compiled
-def _entropy(part, whole):
-    """part ln(part / whole); 0 ln 0 is 0."""
-    return part * np.log(part / whole) if part > 0 else 0.0
-
-
-@compiled
-def _is_high(cases, measure, total, persons):
-    return cases * persons > measure * total if persons > 0 else cases > measure
-
-
-@compiled
-def _is_low(cases, measure, total, persons):
-    return cases * persons < measure * total if persons > 0 else cases < measure
-
-
-@compiled
-def limit_circles(first, order, tied, row, weight, limit, after):
-    """Fill after: (k,), where the largest circle of each row ends, the last of a weight within `limit`."""
-    for one in range(len(row)):
-        held = 0.0
-        at = first[row[one]]
-        end = first[row[one] + 1]
-        after[one] = at
-        while at < end:
-            until = at + 1
-            while until < end and tied[until]:
-                until += 1
-            for entry in range(at, until):
-                held += weight[order[entry]]
-            if held > limit:
-                break
-            after[one] = until
-            at = until
-
-
-@compiled
-def class_circles(first, after, order, tied, weight, edges, bin_of):
-    """Fill bin_of, by entry, with the class of the circle that the entry's tie group ends; edges ascend."""
-    for one in range(len(first)):
-        held = 0.0
-        at = first[one]
-        while at < after[one]:
-            until = at + 1
-            while until < after[one] and tied[until]:
-                until += 1
-            for entry in range(at, until):
-                held += weight[order[entry]]
-            its = np.searchsorted(edges, held, side="right")
-            for entry in range(at, until):
-                bin_of[entry] = its
-            at = until
-
-
-@compiled
-def bound_measures(field, lowest, highest):
-    """Fill lowest, highest: (bins, windows) with the bounds of the measure over the circles of each bin."""
-    lowest[:] = np.inf
-    highest[:] = -np.inf
-    lengths = len(field.window_first) - 1
-    held = np.zeros(field.cumulative.shape[1])
-    for one in range(len(field.first)):
-        held[:] = 0.0
-        at = field.first[one]
-        last_bin = -1
-        while at < field.after[one]:
-            until = at + 1
-            while until < field.after[one] and field.tied[until]:
-                until += 1
-            for entry in range(at, until):
-                held += field.cumulative[field.order[entry]]
-            its = np.int64(field.bin[at])
-            # Circles grow: the first of a bin is the centre's least, the last its most.
-            is_last = until == field.after[one] or field.bin[until] != its
-            if its != last_bin or (field.low and is_last):
-                for length in range(lengths):
-                    start = field.window_first[length]
-                    long = field.shortest + length
-                    for end in range(field.window_first[length + 1] - start):
-                        measure = held[end + long] - held[end]
-                        lowest[its, start + end] = min(lowest[its, start + end], measure)
-                        highest[its, start + end] = max(highest[its, start + end], measure)
-            last_bin = its
-            at = until
-
-
-@compiled
-def fill_reach(levels, lowest, allowed, field, most, reach):
-    """Smallest count of each level, bin and window: see `Goal`. The statistic of a count falls as the measure
-    rises, so the bin's lowest measure bounds them all; more cases than persons take all persons there are.
-    A level is lowered by a hair: rounding must never hide a tie."""
-    for level in range(len(levels)):
-        target = levels[level] - SAME
-        for window in range(lowest.shape[1]):
-            total = field.total[window]
-            cap = np.int64(min(most, total))
-            usual = total / field.persons if field.persons > 0 else 1.0
-            for its in range(lowest.shape[0]):
-                measure = lowest[its, window]
-                reach[level, its, window] = np.inf
-                if not allowed[window] or measure == np.inf:
-                    continue
-                low = max(np.int64(field.min_cases) - 1, np.int64(measure * usual))
-                high, step = low + 1, np.int64(1)
-                while high <= cap and not _reaches(high, measure, total, field.persons, target):
-                    low = high
-                    high += step
-                    step *= 2
-                high = min(high, cap + 1)
-                while high - low > 1:
-                    middle = (low + high) // 2
-                    if _reaches(middle, measure, total, field.persons, target):
-                        high = middle
-                    else:
-                        low = middle
-                if high <= cap:
-                    reach[level, its, window] = high
-
-
-@compiled
-def _reaches(cases, measure, total, persons, target):
-    if persons > 0:
-        measure = max(measure, cases)
-    return _is_high(cases, measure, total, persons) and (
-        log_likelihood_ratio(cases, measure, total, persons) >= target
-    )
-
-
-@compiled
-def fill_fall(levels, highest, allowed, field, fall):
-    """Largest count of each level, bin and window that is low enough: see `Goal`; the bin's highest measure
-    bounds them all."""
-    for level in range(len(levels)):
-        target = levels[level] - SAME
-        for window in range(highest.shape[1]):
-            total = field.total[window]
-            for its in range(highest.shape[0]):
-                measure = highest[its, window]
-                fall[level, its, window] = -1
-                if not allowed[window] or measure <= 0:
-                    continue
-                low, high = np.int64(-1), np.int64(total) + 1
-                while high - low > 1:
-                    middle = (low + high) // 2
-                    if _is_low(middle, measure, total, field.persons) and (
-                        log_likelihood_ratio(middle, measure, total, field.persons) >= target
-                    ):
-                        low = middle
-                    else:
-                        high = middle
-                fall[level, its, window] = low
-
-
+# Views that start at 0, and sums of comparisons: the form in which the compiler does many windows at once.
 @vectorised
 def _row_reaches(count, start, ends, long, need):
-    """Whether any window of one length has the count it needs."""
-    gap = count[long] - count[0] - need[start]
-    for end in range(1, ends):
-        gap = max(gap, count[end + long] - count[end] - need[start + end])
-    return gap >= 0
+    """Whether any of some windows of one length has the count it needs."""
+    after, before, needed = count[long : long + ends], count[:ends], need[start : start + ends]
+    reached = 0
+    for end in range(ends):
+        reached += after[end] - before[end] >= needed[end]
+    return reached > 0
 
 
 @vectorised
 def _row_falls(count, start, ends, long, most):
-    gap = most[start] - (count[long] - count[0])
-    for end in range(1, ends):
-        gap = max(gap, most[start + end] - (count[end + long] - count[end]))
-    return gap >= 0
+    after, before, allowed = count[long : long + ends], count[:ends], most[start : start + ends]
+    fallen = 0
+    for end in range(ends):
+        fallen += after[end] - before[end] <= allowed[end]
+    return fallen > 0
 
 
 @vectorised
 def _any_reaches(count, shortest, lengths, need):
     """Whether any window that ends last has the count it needs."""
-    gap = count[shortest] - need[0]
-    for length in range(1, lengths):
-        gap = max(gap, count[shortest + length] - need[length])
-    return gap >= 0
+    cases = count[shortest : shortest + lengths]
+    reached = 0
+    for length in range(lengths):
+        reached += cases[length] >= need[length]
+    return reached > 0
+
+
+@vectorised
+def _gain(count, age, more):
+    """A case of an age counts in every window that reaches further back."""
+    later = count[age + 1 :]
+    for bound in range(len(later)):
+        later[bound] += more
 
 
 @compiled
-def scan(field, goal, events, keep, best, where):
-    """The highest statistic of each replicate (keep False) or of each centre of one replicate (keep True).
+def scan(field, goal, events, best):
+    """The highest statistics, into `best`.
 
-    best: (replicates,) or (k,). where: (k, 4) int64, filled if `keep`: the entry that ends the circle, how
-    many intervals ago the window ends, its length, its cases. Of equal statistics of a centre the smaller
-    circle wins, then the window that ends first, then the shorter one, as SaTScan comes by them.
+    Of equal statistics of a centre the smaller circle wins, then the window that ends first, then the shorter
+    one, as SaTScan comes by them.
     """
     replicates = events.replicates
+    margin = field.shortest + len(field.window_first) - 2
     level = np.zeros(replicates, np.int64)
-    count = np.zeros((replicates, field.cumulative.shape[1]), goal.reach.dtype)
     held = np.zeros(field.cumulative.shape[1])
+    # Room on both sides of the cumulative counts, so that no window needs its bounds checked.
+    count = np.zeros((replicates, len(held) + 2 * margin), goal.reach.dtype)
     for one in range(len(field.first)):
         held[:] = 0.0
         count[:] = 0
-        at = field.first[one]
-        if keep:
+        if best.by_centre:
             level[0] = 0
+        at = field.first[one]
         while at < field.after[one]:
             until = at + 1
             while until < field.after[one] and field.tied[until]:
                 until += 1
             for entry in range(at, until):
-                held += field.cumulative[field.order[entry]]
-            its = np.int64(field.bin[at])
+                add(held, field.cumulative[field.order[entry]])
             for replicate in range(replicates):
-                gained = False
+                # In place: most circles gain nothing in most replicates, and a call costs more than looking.
+                gained = 0
                 for entry in range(at, until):
                     key = np.int64(field.order[entry]) * replicates + replicate
                     for event in range(events.first[key], events.first[key + 1]):
-                        more = events.cases[event]
-                        for bound in range(events.age[event] + 1, count.shape[1]):
-                            count[replicate, bound] += more
-                        gained = True
-                slot = one if keep else replicate
-                for high in (True, False):
-                    if (field.high and gained) if high else field.low:
-                        rung = level[replicate]
-                        _look(
-                            high,
-                            field,
-                            goal,
-                            count[replicate],
-                            held,
-                            rung,
-                            its,
-                            until,
-                            slot,
-                            keep,
-                            best,
-                            where,
-                        )
-                        level[replicate] = _climb(goal.levels, rung, best[slot])
+                        _gain(count[replicate, margin:], events.age[event], events.cases[event])
+                        gained += 1
+                if gained > 0 or field.low:
+                    rung, slot = level[replicate], one if best.by_centre else replicate
+                    _compare(
+                        field,
+                        goal,
+                        events,
+                        replicate,
+                        at,
+                        until,
+                        gained,
+                        rung,
+                        count[replicate],
+                        held,
+                        slot,
+                        best,
+                    )
+                    while rung + 1 < len(goal.levels) and goal.levels[rung + 1] <= best.value[slot]:
+                        rung += 1
+                    level[replicate] = rung
             at = until
 
 
 @compiled
-def _climb(levels, level, best):
-    while level + 1 < len(levels) and levels[level + 1] <= best:
-        level += 1
-    return level
+def _compare(field, goal, events, replicate, at, until, gained, rung, padded, held, slot, best):
+    """Look at the windows of a circle that has just taken in the locations of one distance."""
+    its, lengths = np.int64(field.bin[at]), len(field.window_first) - 1
+    margin = field.shortest + lengths - 1
+    if field.low:
+        _look(False, field, goal.fall[rung, its], padded[margin:], held, until, slot, best)
+    if not field.high or gained == 0:
+        return
+    need, least = goal.reach[rung, its], goal.least[rung, its]
+    if gained * lengths > field.window_first[1]:
+        _look(True, field, need, padded[margin:], held, until, slot, best)
+        return
+    for entry in range(at, until):
+        key = np.int64(field.order[entry]) * events.replicates + replicate
+        for event in range(events.first[key], events.first[key + 1]):
+            _look_near(events.age[event], field, need, least, padded, margin, held, until, slot, best)
 
 
 @compiled
-def _look(high, field, goal, count, held, level, its, until, slot, keep, best, where):
-    """Compare the windows of one circle with what they need; raise the best statistic where they excel."""
-    need = goal.reach[level, its] if high else goal.fall[level, its]
+def _look(high, field, need, count, held, until, slot, best):
+    """Compare all windows of one circle with what they need."""
     lengths = len(field.window_first) - 1
     one_end = high and field.window_first[lengths] == lengths
     if one_end and not _any_reaches(count, field.shortest, lengths, need):
@@ -354,32 +172,55 @@ def _look(high, field, goal, count, held, level, its, until, slot, keep, best, w
         start = field.window_first[length]
         ends = field.window_first[length + 1] - start
         long = field.shortest + length
-        if high:
-            if not _row_reaches(count, start, ends, long, need):
-                continue
-        elif not _row_falls(count, start, ends, long, need):
+        if (high and _row_reaches(count, start, ends, long, need)) or (
+            not high and _row_falls(count, start, ends, long, need)
+        ):
+            _excel(high, field, need, count, held, length, 0, ends, until, slot, best)
+
+
+@compiled
+def _look_near(age, field, need, least, padded, margin, held, until, slot, best):
+    """Compare the windows of one circle that hold an age with what they need.
+
+    Those of one length lie within that length of the age: if all cases there are too few for any, none can.
+    """
+    count = padded[margin:]
+    for length in range(len(least)):
+        long = field.shortest + length
+        if padded[margin + age + long] - padded[margin + age + 1 - long] < least[length]:
             continue
-        for end in range(ends - 1, -1, -1):
-            cases = np.float64(count[end + long] - count[end])
-            if (high and cases < need[start + end]) or (not high and cases > need[start + end]):
-                continue
-            measure = held[end + long] - held[end]
-            total = field.total[start + end]
-            if high:
-                if not _is_high(cases, measure, total, field.persons):
-                    continue
-            elif measure <= 0 or not _is_low(cases, measure, total, field.persons):
-                continue
-            value = log_likelihood_ratio(cases, measure, total, field.persons)
-            if value < LOWEST:
-                continue
-            if value > best[slot] + SAME or (
-                keep and value >= best[slot] - SAME and _precedes(end, long, until, where[slot])
-            ):
-                best[slot] = max(value, best[slot])
-                if keep:
-                    where[slot, 0], where[slot, 1], where[slot, 2] = until - 1, end, long
-                    where[slot, 3] = np.int64(cases)
+        start = field.window_first[length]
+        low = max(np.int64(0), age + 1 - long)
+        high = min(age + 1, field.window_first[length + 1] - start)
+        if high > low and _row_reaches(padded[margin + low :], start + low, high - low, long, need):
+            _excel(True, field, need, count, held, length, low, high, until, slot, best)
+
+
+@compiled
+def _excel(high, field, need, count, held, length, low, after, until, slot, best):
+    """Take the statistics of windows of one length that have what they need; keep the best."""
+    start, long = field.window_first[length], field.shortest + length
+    for end in range(after - 1, low - 1, -1):
+        cases = np.float64(count[end + long] - count[end])
+        if (high and cases < need[start + end]) or (not high and cases > need[start + end]):
+            continue
+        measure, total = held[end + long] - held[end], field.total[start + end]
+        if high and not is_high(cases, measure, total, field.persons):
+            continue
+        if not high and (measure <= 0 or not is_low(cases, measure, total, field.persons)):
+            continue
+        value = log_likelihood_ratio(cases, measure, total, field.persons)
+        if value < LOWEST:
+            continue
+        if value > best.value[slot] + SAME or (
+            best.by_centre
+            and value >= best.value[slot] - SAME
+            and _precedes(end, long, until, best.where[slot])
+        ):
+            best.value[slot] = max(value, best.value[slot])
+            if best.by_centre:
+                best.where[slot, 0], best.where[slot, 1] = until - 1, end
+                best.where[slot, 2], best.where[slot, 3] = long, np.int64(cases)
 
 
 @compiled
@@ -410,7 +251,7 @@ def scan_replicates(seed, first, null, field, goal, dense, best):
         found[replicate] = drawn
     events = sort_events(places, found, place, age, number)
     where = np.zeros((1, 4), np.int64)
-    scan(field, goal, events, False, best, where)
+    scan(field, goal, events, Best(best, where, False))
 
 
 @compiled

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from surveillance.detection.cluster import Locations
-from surveillance.detection.scan import general_kernel as kernel
+from surveillance.detection.scan import general_bounds as bounds
 from surveillance.detection.scan.analysis import Analysis, ScanStudy
 from surveillance.detection.scan.baseline import Baseline, Floats
 from surveillance.detection.scan.circles import Circles, circles_of
+from surveillance.detection.scan.general_statistic import LOWEST
 from surveillance.detection.scan.time_axis import Windows
 
 MAX_BINS, MIN_BINS = 200, 8
@@ -17,7 +18,7 @@ MAX_BINS, MIN_BINS = 200, 8
 TABLE_BYTES = 48 << 20
 # Counts are floats of 32 bits up to this, which holds them exactly.
 EXACT_IN_32_BITS = 1 << 24
-COARSE = np.array([kernel.LOWEST, 1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 25, 40])
+COARSE = np.array([LOWEST, 1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 25, 40])
 AROUND_MEDIAN = np.array([0.35, 0.55, 0.7, 0.8, 0.9, 1.0, 1.15, 1.4])
 
 
@@ -27,7 +28,7 @@ class Ground:
 
     circles: Circles
     codes: tuple[str, ...]
-    field: kernel.Field
+    field: bounds.Field
     windows: Windows
     lowest: Floats
     highest: Floats
@@ -40,17 +41,17 @@ def lay_out(study: ScanStudy, analysis: Analysis, baseline: Baseline, windows: W
     rows = _rows(study.locations, circles)
     limit = _limit(analysis, baseline)
     after = np.zeros(len(rows), np.int64)
-    kernel.limit_circles(circles.first, circles.order, circles.tied, rows, baseline.weight, limit, after)
+    bounds.limit_circles(circles.first, circles.order, circles.tied, rows, baseline.weight, limit, after)
     first = circles.first[rows]
     flat_end, flat_length = windows.flat()
     edges = _edges(baseline.weight, limit, windows, analysis)
     bin_of = np.zeros(len(circles.order), np.uint8)
-    kernel.class_circles(first, after, circles.order, circles.tied, baseline.weight, edges, bin_of)
+    bounds.class_circles(first, after, circles.order, circles.tied, baseline.weight, edges, bin_of)
     if baseline.given is None:
         total = np.full(len(flat_end), float(baseline.cases))
     else:
         total = baseline.given[flat_end + flat_length] - baseline.given[flat_end]
-    field = kernel.Field(
+    field = bounds.Field(
         order=circles.order,
         tied=circles.tied,
         row=rows,
@@ -67,7 +68,7 @@ def lay_out(study: ScanStudy, analysis: Analysis, baseline: Baseline, windows: W
         low=analysis.rates != "high",
     )
     lowest, highest = np.empty((len(edges) + 1, len(total))), np.empty((len(edges) + 1, len(total)))
-    kernel.bound_measures(field, lowest, highest)
+    bounds.bound_measures(field, lowest, highest)
     return Ground(circles, study.locations.codes, field, windows, lowest, highest, baseline.cases)
 
 
@@ -75,10 +76,10 @@ def ladder(median: float | None = None) -> Floats:
     """Levels of the statistic, ascending: rough ones, or close around where replicates end."""
     if median is None or median <= 0:
         return COARSE
-    return np.unique(np.concatenate([[kernel.LOWEST], np.maximum(AROUND_MEDIAN * median, kernel.LOWEST)]))
+    return np.unique(np.concatenate([[LOWEST], np.maximum(AROUND_MEDIAN * median, LOWEST)]))
 
 
-def goal_of(ground: Ground, levels: Floats) -> kernel.Goal:
+def goal_of(ground: Ground, levels: Floats) -> bounds.Goal:
     """The counts that reach each level."""
     field = ground.field
     dtype = np.float32 if ground.cases < EXACT_IN_32_BITS else np.float64
@@ -86,10 +87,12 @@ def goal_of(ground: Ground, levels: Floats) -> kernel.Goal:
     reach = np.empty(shape if field.high else (0, 0, 0), dtype)
     fall = np.empty(shape if field.low else (0, 0, 0), dtype)
     if field.high:
-        kernel.fill_reach(levels, ground.lowest, ground.windows.allowed, field, ground.cases, reach)
+        bounds.fill_reach(levels, ground.lowest, ground.windows.allowed, field, ground.cases, reach)
     if field.low:
-        kernel.fill_fall(levels, ground.highest, ground.windows.allowed, field, fall)
-    return kernel.Goal(levels, reach, fall)
+        bounds.fill_fall(levels, ground.highest, ground.windows.allowed, field, fall)
+    starts = field.window_first[:-1]
+    least = np.minimum.reduceat(reach, starts, axis=2) if field.high else reach
+    return bounds.Goal(levels, reach, least, fall)
 
 
 def _circles(locations: Locations, analysis: Analysis) -> Circles:

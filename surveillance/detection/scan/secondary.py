@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from surveillance.detection.scan.analysis import Analysis
 from surveillance.detection.scan.baseline import Baseline, Floats
-from surveillance.detection.scan.general_kernel import SAME
 from surveillance.detection.scan.general_layout import Ground
+from surveillance.detection.scan.general_statistic import SAME
 
 Ints = npt.NDArray[np.int64]
 

@@ -45,7 +45,9 @@ class Region:
         """The areas as detectors take them; made once, so that what is computed of them is kept."""
         table = self.read
         inside = table.mask(self.inside)
-        return make_locations(table.codes, table.coordinates, table.metric, table.population, inside)
+        return make_locations(
+            table.codes, table.coordinates, table.metric, table.population, inside, table.units
+        )
 
     @cached_property
     def working_time(self) -> WorkingTime:
@@ -98,10 +100,16 @@ class Configuration:
         return not coverage.within or bool(inside.mask(inside.whole.within(coverage.within)).any())
 
     def study_start(self, use_case: UseCase, scope: str, as_of: date) -> date:
-        """First day of the study: the baseline's, but none before the use case's start or any coverage."""
-        start = as_of - timedelta(days=use_case.baseline_days - 1)
+        """First day of the study: of the longest past that a detector asks for, but none before the use
+        case's start or any coverage."""
+        start = min(self.baseline_start(use_case, one, as_of) for one in self.detectors[use_case.id])
         known = (start, use_case.study_start, self.first_covered(use_case, scope, as_of))
         return min(as_of, max(day for day in known if day is not None))
+
+    def baseline_start(self, use_case: UseCase, detector: Detector, as_of: date) -> date:
+        """First day that a detector looks at: its own baseline's where it needs more than the use case's."""
+        days = max(use_case.baseline_days, getattr(detector, "baseline_days", 0))
+        return as_of - timedelta(days=days - 1)
 
     def sources(self, backfill: bool = False) -> Iterator[Source]:
         """Every partner's topics, or those on which the operator loads its history."""
@@ -127,13 +135,15 @@ def load_configuration(directory: Path) -> Configuration:
             directory, scopes=scopes, check_detector=_check_detector, record_models=RECORD_MODELS
         ),
     )
+    known = {scope: region for scope, region in regions.items() if region is not None}
+    faults += [fault for use_case in use_cases.values() for fault in _level_faults(use_case, known)]
     if faults:
         raise ConfigError(faults)
     return Configuration(
         directory=directory,
         use_cases=use_cases,
         partners=partners,
-        regions={scope: region for scope, region in regions.items() if region is not None},
+        regions=known,
         detectors={
             u.id: tuple(registry.build(d.name, d.parameters) for d in u.detectors) for u in use_cases.values()
         },
@@ -158,6 +168,19 @@ def _collect_region(faults: list[ConfigFault], scope: Scope, directory: Path) ->
     except ConfigError as error:
         faults += error.faults
         return None
+
+
+def _level_faults(use_case: UseCase, regions: Mapping[str, Region]) -> Iterator[ConfigFault]:
+    """A detector that counts by a higher unit which the areas of a scope do not have."""
+    for i, chosen in enumerate(use_case.detectors):
+        level = chosen.parameters.get("level")
+        for scope in use_case.scopes:
+            if level is None or scope not in regions or level in regions[scope].read.units:
+                continue
+            units = ", ".join(regions[scope].read.units)
+            fix = f"Use one of: {units}" if units else "Leave it out: the areas have no higher units"
+            key = f"detectors[{i}].parameters.level"
+            yield ConfigFault(f"use_cases/{use_case.id}.yaml", key, f"no such unit in scope {scope}", fix)
 
 
 def _check_detector(name: str, parameters: Mapping[str, object]) -> None:

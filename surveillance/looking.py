@@ -85,28 +85,35 @@ def look(tx: Transaction, question: Question) -> Seen:
 
 
 def find_clusters(question: Question, seen: Seen, configuration: Configuration) -> tuple[Cluster, ...]:
-    """Runs every detector of the use case at every place."""
+    """Runs every detector of the use case at every place, each with the past that it asks for."""
     found: list[Cluster] = []
     for place, counted in seen.counted.items():
-        study = study_of(question, place, counted)
+        studies: dict[date, Study] = {}
         for detector in configuration.detectors[question.use_case.id]:
+            start = max(
+                question.start, configuration.baseline_start(question.use_case, detector, question.as_of)
+            )
+            if start not in studies:
+                studies[start] = study_of(question, place, counted, start)
             rng = np.random.default_rng(seed_of(question, place, counted, detector))
-            found += detector.detect(study, rng)
+            found += detector.detect(studies[start], rng)
     return tuple(found)
 
 
-def study_of(question: Question, place: str, counted: Sequence[CountedCase]) -> Study:
-    """What a detector is given: counted cases as arrays, in the order of their ids."""
-    ordered = sorted(counted, key=lambda c: c.case.key)
+def study_of(question: Question, place: str, counted: Sequence[CountedCase], start: date) -> Study:
+    """What a detector is given: cases counted since `start` as arrays, in the order of their ids."""
+    ordered = sorted((c for c in counted if c.case.day >= start), key=lambda c: c.case.key)
     return make_study(
         ids=[str(c.case.key) for c in ordered],
         codes=[c.case.area for c in ordered],
         days=[c.case.day for c in ordered],
         tokens=[c.tokens for c in ordered],
         locations=question.region.locations,
-        start=question.start,
+        start=start,
         as_of=question.as_of,
         place=place,
+        ages=[c.case.age for c in ordered],
+        sexes=[c.case.sex for c in ordered],
     )
 
 

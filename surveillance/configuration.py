@@ -86,12 +86,29 @@ class Configuration:
         """The day from which any partner that covers areas of the scope as of a day has covered them."""
         days = [
             coverage.since
-            for partner in self.partners.values()
-            if f"{use_case.records}s" in partner.topics
-            for coverage in partner.coverage
+            for coverage in self._coverages(use_case)
             if (coverage.until is None or coverage.until >= as_of) and self._covers(coverage, scope)
         ]
         return min(days, default=None)
+
+    def complete_from(self, use_case: UseCase, scope: str, as_of: date) -> tuple[date, ...]:
+        """Per area that the scope reads, the day of the last change in which partners cover it."""
+        region = self.regions[scope]
+        days = [date.min] * len(region.read)
+        for coverage in self._coverages(use_case):
+            if coverage.areas != region.inside.name:
+                continue
+            covered = region.read.mask(region.inside.whole.within(coverage.within))
+            ended = coverage.until and coverage.until + timedelta(days=1)
+            for day in (coverage.since, ended):
+                if day is not None and day <= as_of:
+                    days = [max(was, day) if here else was for was, here in zip(days, covered, strict=True)]
+        return tuple(days)
+
+    def _coverages(self, use_case: UseCase) -> Iterator[Coverage]:
+        for partner in self.partners.values():
+            if f"{use_case.records}s" in partner.topics:
+                yield from partner.coverage
 
     def _covers(self, coverage: Coverage, scope: str) -> bool:
         inside = self.regions[scope].inside
@@ -102,14 +119,9 @@ class Configuration:
     def study_start(self, use_case: UseCase, scope: str, as_of: date) -> date:
         """First day of the study: of the longest past that a detector asks for, but none before the use
         case's start or any coverage."""
-        start = min(self.baseline_start(use_case, one, as_of) for one in self.detectors[use_case.id])
+        start = min(baseline_start(use_case, one, as_of) for one in self.detectors[use_case.id])
         known = (start, use_case.study_start, self.first_covered(use_case, scope, as_of))
         return min(as_of, max(day for day in known if day is not None))
-
-    def baseline_start(self, use_case: UseCase, detector: Detector, as_of: date) -> date:
-        """First day that a detector looks at: its own baseline's where it needs more than the use case's."""
-        days = max(use_case.baseline_days, getattr(detector, "baseline_days", 0))
-        return as_of - timedelta(days=days - 1)
 
     def sources(self, backfill: bool = False) -> Iterator[Source]:
         """Every partner's topics, or those on which the operator loads its history."""
@@ -121,6 +133,12 @@ class Configuration:
         """The names of every topic that events arrive on."""
         both = (*self.sources(), *self.sources(backfill=True))
         return tuple(topic_name(s.kind, s.partner, prefix, s.backfill) for s in both)
+
+
+def baseline_start(use_case: UseCase, detector: Detector, as_of: date) -> date:
+    """First day that a detector looks at: its own baseline's where it needs more than the use case's."""
+    days = max(use_case.baseline_days, getattr(detector, "baseline_days", 0))
+    return as_of - timedelta(days=days - 1)
 
 
 def load_configuration(directory: Path) -> Configuration:

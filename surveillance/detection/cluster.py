@@ -42,6 +42,8 @@ class Study:
     tokens: per case, what may link it to others (`school:...`, `location_of_concern:...`, `link:...`).
     age: (n,) int16 in years, -1 where it is not known; sex: per case, `unknown` where it is not known. Both
         empty where nobody gave any.
+    complete_from: (areas,) int32, the day from which each area is reported by the partners that report it
+        now; what was counted before is not comparable. None: all of the study is.
     """
 
     ids: tuple[str, ...]
@@ -54,6 +56,7 @@ class Study:
     place: str = "residence"
     age: npt.NDArray[np.int16] = field(default_factory=lambda: np.empty(0, np.int16))
     sex: tuple[str, ...] = ()
+    complete_from: npt.NDArray[np.int32] | None = None
 
     @property
     def days(self) -> int:

@@ -50,17 +50,20 @@ def make_study(
     place: str = "residence",
     ages: Sequence[int | None] = (),
     sexes: Sequence[str | None] = (),
+    complete_from: Sequence[date] | None = None,
 ) -> Study:
     """A study of the cases `ids`, each at the location `codes` on the day `days`.
 
-    tokens, ages (years), sexes: for each case, or empty for none at all. Nothing is dropped: raises
-    ValueError for an id given twice, an unknown code, a day outside `start` to `as_of`, or lists of
-    different length.
+    tokens, ages (years), sexes: for each case, or empty for none at all. complete_from: for each location,
+    see `Study`. Nothing is dropped: raises ValueError for an id given twice, an unknown code, a day outside
+    `start` to `as_of`, or lists of different length.
     """
     _refuse_mismatch(
         ids,
         {"codes": codes, "days": days, "tokens": tokens or ids, "ages": ages or ids, "sexes": sexes or ids},
     )
+    if complete_from is not None and len(complete_from) != len(locations.codes):
+        raise ValueError(f"complete_from: {len(complete_from)} days for {len(locations.codes)} locations")
     if as_of < start:
         raise ValueError(f"as_of: {as_of} is before the study starts ({start}); move one of them")
     index = {code: position for position, code in enumerate(locations.codes)}
@@ -82,6 +85,9 @@ def make_study(
         place=place,
         age=np.array([-1 if age is None else age for age in ages], np.int16),
         sex=tuple(sex or "unknown" for sex in sexes),
+        complete_from=None
+        if complete_from is None
+        else np.array([(day - start).days for day in complete_from], np.int32),
     )
 
 

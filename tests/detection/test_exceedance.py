@@ -138,6 +138,18 @@ def test_fewer_than_min_cases_in_four_periods_are_never_told():
     assert _detect(Exceedance(min_cases=4), _weekly([0] * 30 + [4]))
 
 
+def test_what_was_counted_before_a_partner_joined_is_no_past_to_compare_with():
+    counts = np.concatenate([np.full(160, 2), np.full(20, 9), [12]])
+    (cluster,) = _detect(Exceedance(), _weekly(counts))
+    assert "years" in cluster.expected_basis
+    joined = np.array([160 * 7, 0], np.int32)
+    assert _detect(Exceedance(), _weekly(counts, complete_from=joined)) == ()
+    counts[-1] = 40
+    (cluster,) = _detect(Exceedance(level="district"), _weekly(counts, complete_from=joined))
+    assert (cluster.expected, "EARS" in cluster.expected_basis) == (9.0, True)
+    assert _detect(Exceedance(), _weekly(counts, complete_from=joined + 21 * 7)) == ()
+
+
 def test_cases_of_neighbours_areas_are_not_counted():
     study = rising_study(5)
     north = np.array([code.startswith("North") for code in study.locations.codes])

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from small_house import House, NewHouse, background, evidence, incident, load_house
+from small_house import House, NewHouse, background, evidence, incident, load_house, write_house
 from surveillance import looking
+from surveillance.configuration import baseline_start, load_configuration
 from surveillance.detection.cluster import Cluster
 from surveillance.line_list.classify import classify
 from surveillance.line_list.duplicates import CountedCase, Pair
@@ -219,8 +221,8 @@ def test_a_detector_that_needs_a_longer_past_gets_it_and_the_others_keep_theirs(
     )
     use_case, as_of = configuration.use_cases["dune-fever"], date(2250, 6, 30)
     proximity, exceedance = configuration.detectors["dune-fever"]
-    assert (as_of - configuration.baseline_start(use_case, proximity, as_of)).days == 59
-    assert (as_of - configuration.baseline_start(use_case, exceedance, as_of)).days == 7 * (3 * 52 + 4) - 1
+    assert (as_of - baseline_start(use_case, proximity, as_of)).days == 59
+    assert (as_of - baseline_start(use_case, exceedance, as_of)).days == 7 * (3 * 52 + 4) - 1
     # No partner had covered the scope for so long.
     assert configuration.study_start(use_case, "north", as_of) == date(2250, 1, 1)
 
@@ -233,3 +235,17 @@ def test_a_level_that_a_scopes_areas_do_not_have_is_a_fault_of_its_file(tmp_path
     assert {(f.key, f.fix) for f in error.value.faults} == {
         ("detectors[0].parameters.level", "Use one of: region")
     }
+
+
+def test_an_area_is_complete_since_the_last_change_of_who_reports_it(tmp_path: Path) -> None:
+    joined = {
+        "coverage": [{"areas": "areas/planet", "within": {"region": "north"}, "since": date(2250, 5, 2)}]
+    }
+    partner = tmp_path / "partners" / "beta.yaml"
+    write_house(tmp_path)
+    partner.write_text(yaml.safe_dump(yaml.safe_load(partner.read_text()) | joined))
+    configuration = load_configuration(tmp_path)
+    use_case = configuration.use_cases["dune-fever"]
+    assert set(configuration.complete_from(use_case, "north", date(2250, 6, 30))) == {date(2250, 5, 2)}
+    assert set(configuration.complete_from(use_case, "south", date(2250, 6, 30))) == {date(2250, 1, 1)}
+    assert set(configuration.complete_from(use_case, "north", date(2250, 5, 1))) == {date(2250, 1, 1)}

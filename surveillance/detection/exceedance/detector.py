@@ -24,6 +24,8 @@ from surveillance.detection.parameters import check, choice, evidence, number, w
 PERIODS = {"week": (7, 52), "day": (1, 364)}
 WHOLE_SCOPE = ""
 
+# Seven equal counts have no spread: a bound less than three cases above their mean is not believed.
+_LEAST_SD = 1.0
 # No model of counts is believed beyond once in a million looks.
 _LEAST_P = 1e-6
 
@@ -36,9 +38,10 @@ class Exceedance:
     unit and stratum is one test at each look. With a past of `years`, or of at least three, the bound is
     Farrington Flexible's: expected (cases) from a quasi-Poisson regression with trend and `seasons`; upper =
     quantile 1 - `alpha` by `threshold`. With less past, cold start: `ears` with `ears_baseline` periods at
-    `ears_alpha`, and `expected_basis` says so. Nothing is told of fewer than `min_cases` in the last four
-    periods. level: a higher unit of the areas such as `lad`; null: the whole scope. strata: `all`,
-    `10-24 female`, ... Members are the cases of the last period.
+    `ears_alpha`, their standard deviation at least one case, and `expected_basis` says so. Nothing is told
+    of fewer than `min_cases` in the last four periods. What was counted before a unit's partners were those
+    of today is left out. level: a higher unit of the areas such as `lad`; null: the whole scope. strata:
+    `all`, `10-24 female`, ... Members are the cases of the last period.
 
     alpha is the chance of a false exceedance of ONE test at ONE look. For Farrington, p_value = tests x P(a
     count as high), a bound whatever the tests have in common (Bonferroni), P with the uncertainty of the
@@ -92,7 +95,10 @@ class Exceedance:
             for stratum in strata
             for chosen in [stratum.holds(study) & inside[study.location]]
             for unit, areas in units.items()
-            for cluster in self._test(study, unit, stratum, chosen & areas[study.location], tests)
+            for counted in [chosen & areas[study.location]]
+            for cluster in self._test(
+                study, unit, stratum, counted, self._counts(study, counted, areas), tests
+            )
         ]
         return tuple(sorted(found, key=lambda one: (-(one.statistic or 0), one.unit or "", one.stratum)))
 
@@ -110,10 +116,15 @@ class Exceedance:
         return {str(code): (codes == code) & inside for code in np.unique(codes[inside]) if code}
 
     def _test(
-        self, study: Study, unit: str, stratum: Stratum, chosen: npt.NDArray[np.bool_], tests: int
+        self,
+        study: Study,
+        unit: str,
+        stratum: Stratum,
+        chosen: npt.NDArray[np.bool_],
+        counts: npt.NDArray[np.float64],
+        tests: int,
     ) -> Iterator[Cluster]:
         days, _ = PERIODS[self.period]
-        counts = self._counts(study, chosen)
         if not len(counts) or counts[-4:].sum() < self.min_cases:
             return
         bound, basis = self._bound(counts)
@@ -144,19 +155,25 @@ class Exceedance:
             stratum=stratum.words,
         )
 
-    def _counts(self, study: Study, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-        """Cases per period, the oldest first; what is left over at the start of the study is dropped."""
+    def _counts(
+        self, study: Study, chosen: npt.NDArray[np.bool_], areas: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        """Cases per period, the oldest first, from when all areas are reported as they are now.
+
+        What is left over at the start is dropped.
+        """
         days, _ = PERIODS[self.period]
-        periods = study.days // days
+        first = 0 if study.complete_from is None else max(0, int(study.complete_from[areas].max(initial=0)))
+        periods = (study.days - first) // days
         back = (study.days - 1 - study.day[chosen]) // days
-        return np.bincount(back, minlength=periods)[:periods][::-1].astype(np.float64)
+        return np.bincount(back, minlength=max(periods, 1))[: max(periods, 0)][::-1].astype(np.float64)
 
     def _bound(self, counts: npt.NDArray[np.float64]) -> tuple[Bound | None, str]:
         """The bound of the last period, and what it rests on."""
         at = len(counts) - 1
         _, per_year = PERIODS[self.period]
         years = min(self.years, (at - self.half_window) // per_year)
-        cold = Ears(self.ears, self.ears_baseline, self.ears_alpha)
+        cold = Ears(self.ears, self.ears_baseline, self.ears_alpha, _LEAST_SD)
         if years >= YEARS_FOR_A_TREND:
             rule = self._rule(years)
             assert at >= reach(rule)

@@ -78,13 +78,13 @@ def look(tx: Transaction, question: Question) -> Seen:
         cases = [case for case in known if case.area in areas]
         linked = add_links(cases, tied)
         counted[place.name] = count_once(linked, rejected, confirmed, use_case.count)
-        standing |= {str(case.key): case.member for case in cases}
+        standing |= {case.id: case.member for case in cases}
     raised = alerts.of_scope(tx, use_case.id, question.region.scope.id, question.start)
     # A member whose day has left the study is still a case: it leaves an alert only when withdrawn.
     older = {RecordKey.parse(m.rsplit("@", 1)[0]) for alert in raised for m in alert.members}
     for entry in line_list.current_entries(tx, older):
         if isinstance(entry, Case) and entry.use_case == use_case.id and entry.day < question.start:
-            standing.setdefault(str(entry.key), entry.member)
+            standing.setdefault(entry.id, entry.member)
     last = evaluations.last_day(tx, use_case.id, question.region.scope.id)
     return Seen(counted, tuple(tied), tuple(raised), standing, last)
 
@@ -94,11 +94,12 @@ def find_clusters(question: Question, seen: Seen, configuration: Configuration) 
     found: list[Cluster] = []
     for place, counted in seen.counted.items():
         studies: dict[date, Study] = {}
+        fingerprint = fingerprint_of(counted)
         for detector in configuration.detectors[question.use_case.id]:
             start = max(question.start, baseline_start(question.use_case, detector, question.as_of))
             if start not in studies:
                 studies[start] = study_of(question, place, counted, start)
-            rng = np.random.default_rng(seed_of(question, place, counted, detector))
+            rng = np.random.default_rng(seed_of(question, place, fingerprint, detector))
             found += detector.detect(studies[start], rng)
     return tuple(found)
 
@@ -107,7 +108,7 @@ def study_of(question: Question, place: str, counted: Sequence[CountedCase], sta
     """What a detector is given: cases counted since `start` as arrays, in the order of their ids."""
     ordered = sorted((c for c in counted if c.case.day >= start), key=lambda c: c.case.key)
     return make_study(
-        ids=[str(c.case.key) for c in ordered],
+        ids=[c.case.id for c in ordered],
         codes=[c.case.area for c in ordered],
         days=[c.case.day for c in ordered],
         tokens=[c.tokens for c in ordered],
@@ -121,9 +122,14 @@ def study_of(question: Question, place: str, counted: Sequence[CountedCase], sta
     )
 
 
-def seed_of(question: Question, place: str, counted: Sequence[CountedCase], detector: Detector) -> int:
-    """Same cases, same day, same detector: same random numbers, on any worker, at any time."""
+def fingerprint_of(counted: Sequence[CountedCase]) -> str:
+    """Of the cases as they are counted, in whatever order."""
     members = sorted(c.case.member for c in counted)
+    return hashlib.sha256("\n".join(members).encode()).hexdigest()
+
+
+def seed_of(question: Question, place: str, fingerprint: str, detector: Detector) -> int:
+    """Same cases, same day, same detector: same random numbers, on any worker, at any time."""
     text = "\n".join(
         (
             question.use_case.id,
@@ -132,7 +138,7 @@ def seed_of(question: Question, place: str, counted: Sequence[CountedCase], dete
             place,
             detector.name,
             detector.version,
-            *members,
+            fingerprint,
         )
     )
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

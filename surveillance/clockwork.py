@@ -1,13 +1,20 @@
-"""What time alone brings about: midnights, and alerts that nobody took up. Stored, so that none is missed."""
+"""What time alone brings about: midnights, partners that went quiet, and alerts that nobody took up.
 
+Stored, so that none is missed.
+"""
+
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+
+import numpy as np
 
 from surveillance.alerting.alert import Alert, Change, State
 from surveillance.alerting.due import overdue
 from surveillance.configuration import Configuration, Region
-from surveillance.store import alerts, pending, ticks
+from surveillance.detection.silence import DEFAULT_RULE, WEEK_DAYS, Quietness, judge
+from surveillance.store import alerts, partners, pending, ticks
 from surveillance.store.database import Store, Transaction
 
 MIDNIGHT = "midnight"
@@ -15,7 +22,8 @@ _CAUGHT_UP_DAYS = 31
 
 
 def tick(store: Store, configuration: Configuration, now: datetime) -> int:
-    """Plans the midnights to come, asks for the evaluations of those that passed, marks late alerts.
+    """Plans the midnights to come, asks for the evaluations of those that passed and judges how quiet the
+    partners are, marks late alerts.
 
     Returns how many ticks were due. Idempotent by tick; of alerts, by the target that was missed.
     """
@@ -25,6 +33,8 @@ def tick(store: Store, configuration: Configuration, now: datetime) -> int:
         for one in due:
             _ask_for_evaluations(tx, configuration, one, now)
             ticks.done(tx, one, now)
+        if due:
+            _judge_partners(tx, now.astimezone(UTC).date() - timedelta(days=1))
     _mark_overdue(store, now)
     return len(due)
 
@@ -61,6 +71,24 @@ def _ask_for_evaluations(
         pending.Request(u.id, scope, ended) for u in configuration.use_cases.values() if scope in u.scopes
     ]
     pending.request(tx, asked, now)
+
+
+def _judge_partners(tx: Transaction, as_of: date) -> None:
+    """Compares what each partner sent up to the day `as_of` with what it sent before."""
+    rule = DEFAULT_RULE
+    first = as_of - timedelta(days=WEEK_DAYS * (rule.weeks + rule.skip_weeks + 1) - 1)
+    judged: dict[partners.Source, Quietness] = {}
+    for source, per_day in partners.new_records(tx, first, as_of).items():
+        quietness = judge(_daily(per_day, as_of))
+        if quietness is not None:
+            judged[source] = quietness
+    partners.judge(tx, judged, as_of)
+
+
+def _daily(per_day: Counter[date], as_of: date) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Counts of every day from the first with any to `as_of`."""
+    days = (as_of - min(per_day, default=as_of)).days + 1
+    return np.array([per_day[as_of - timedelta(days=back)] for back in reversed(range(days))], np.int64)
 
 
 def _mark_overdue(store: Store, now: datetime) -> None:

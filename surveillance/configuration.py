@@ -45,7 +45,9 @@ class Region:
         """The areas as detectors take them; made once, so that what is computed of them is kept."""
         table = self.read
         inside = table.mask(self.inside)
-        return make_locations(table.codes, table.coordinates, table.metric, table.population, inside)
+        return make_locations(
+            table.codes, table.coordinates, table.metric, table.population, inside, table.units
+        )
 
     @cached_property
     def working_time(self) -> WorkingTime:
@@ -84,12 +86,29 @@ class Configuration:
         """The day from which any partner that covers areas of the scope as of a day has covered them."""
         days = [
             coverage.since
-            for partner in self.partners.values()
-            if f"{use_case.records}s" in partner.topics
-            for coverage in partner.coverage
+            for coverage in self._coverages(use_case)
             if (coverage.until is None or coverage.until >= as_of) and self._covers(coverage, scope)
         ]
         return min(days, default=None)
+
+    def complete_from(self, use_case: UseCase, scope: str, as_of: date) -> tuple[date, ...]:
+        """Per area that the scope reads, the day of the last change in which partners cover it."""
+        region = self.regions[scope]
+        days = [date.min] * len(region.read)
+        for coverage in self._coverages(use_case):
+            if coverage.areas != region.inside.name:
+                continue
+            covered = region.read.mask(region.inside.whole.within(coverage.within))
+            ended = coverage.until and coverage.until + timedelta(days=1)
+            for day in (coverage.since, ended):
+                if day is not None and day <= as_of:
+                    days = [max(was, day) if here else was for was, here in zip(days, covered, strict=True)]
+        return tuple(days)
+
+    def _coverages(self, use_case: UseCase) -> Iterator[Coverage]:
+        for partner in self.partners.values():
+            if f"{use_case.records}s" in partner.topics:
+                yield from partner.coverage
 
     def _covers(self, coverage: Coverage, scope: str) -> bool:
         inside = self.regions[scope].inside
@@ -98,8 +117,9 @@ class Configuration:
         return not coverage.within or bool(inside.mask(inside.whole.within(coverage.within)).any())
 
     def study_start(self, use_case: UseCase, scope: str, as_of: date) -> date:
-        """First day of the study: the baseline's, but none before the use case's start or any coverage."""
-        start = as_of - timedelta(days=use_case.baseline_days - 1)
+        """First day of the study: of the longest past that a detector asks for, but none before the use
+        case's start or any coverage."""
+        start = min(baseline_start(use_case, one, as_of) for one in self.detectors[use_case.id])
         known = (start, use_case.study_start, self.first_covered(use_case, scope, as_of))
         return min(as_of, max(day for day in known if day is not None))
 
@@ -115,6 +135,12 @@ class Configuration:
         return tuple(topic_name(s.kind, s.partner, prefix, s.backfill) for s in both)
 
 
+def baseline_start(use_case: UseCase, detector: Detector, as_of: date) -> date:
+    """First day that a detector looks at: its own baseline's where it needs more than the use case's."""
+    days = max(use_case.baseline_days, getattr(detector, "baseline_days", 0))
+    return as_of - timedelta(days=days - 1)
+
+
 def load_configuration(directory: Path) -> Configuration:
     """Loads everything below `directory`; raises ConfigError with every fault: file, key, problem, fix."""
     faults: list[ConfigFault] = []
@@ -127,13 +153,15 @@ def load_configuration(directory: Path) -> Configuration:
             directory, scopes=scopes, check_detector=_check_detector, record_models=RECORD_MODELS
         ),
     )
+    known = {scope: region for scope, region in regions.items() if region is not None}
+    faults += [fault for use_case in use_cases.values() for fault in _level_faults(use_case, known)]
     if faults:
         raise ConfigError(faults)
     return Configuration(
         directory=directory,
         use_cases=use_cases,
         partners=partners,
-        regions={scope: region for scope, region in regions.items() if region is not None},
+        regions=known,
         detectors={
             u.id: tuple(registry.build(d.name, d.parameters) for d in u.detectors) for u in use_cases.values()
         },
@@ -158,6 +186,19 @@ def _collect_region(faults: list[ConfigFault], scope: Scope, directory: Path) ->
     except ConfigError as error:
         faults += error.faults
         return None
+
+
+def _level_faults(use_case: UseCase, regions: Mapping[str, Region]) -> Iterator[ConfigFault]:
+    """A detector that counts by a higher unit which the areas of a scope do not have."""
+    for i, chosen in enumerate(use_case.detectors):
+        level = chosen.parameters.get("level")
+        for scope in use_case.scopes:
+            if level is None or scope not in regions or level in regions[scope].read.units:
+                continue
+            units = ", ".join(regions[scope].read.units)
+            fix = f"Use one of: {units}" if units else "Leave it out: the areas have no higher units"
+            key = f"detectors[{i}].parameters.level"
+            yield ConfigFault(f"use_cases/{use_case.id}.yaml", key, f"no such unit in scope {scope}", fix)
 
 
 def _check_detector(name: str, parameters: Mapping[str, object]) -> None:

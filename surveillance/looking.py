@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from surveillance.alerting.alert import Alert
-from surveillance.configuration import Configuration, Region
+from surveillance.configuration import Configuration, Region, baseline_start
 from surveillance.detection.cluster import Cluster, Detector, Study
 from surveillance.detection.study import make_study
 from surveillance.line_list.duplicates import CountedCase, Pair, count_once
@@ -23,13 +23,17 @@ from surveillance.use_case.model import UseCase
 
 @dataclass(frozen=True)
 class Question:
-    """What one evaluation asks: this use case, in this scope, as of this day, as known at this time."""
+    """What one evaluation asks: this use case, in this scope, as of this day, as known at this time.
+
+    complete_from: per area that is read, from when on partners report it as they do now.
+    """
 
     use_case: UseCase
     region: Region
     start: date
     as_of: date
     known_at: datetime
+    complete_from: tuple[date, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ def ask(claim: Claim, configuration: Configuration) -> Question:
         start=configuration.study_start(use_case, claim.scope, claim.as_of),
         as_of=claim.as_of,
         known_at=claim.known_at or day_ends,
+        complete_from=configuration.complete_from(use_case, claim.scope, claim.as_of),
     )
 
 
@@ -85,28 +90,35 @@ def look(tx: Transaction, question: Question) -> Seen:
 
 
 def find_clusters(question: Question, seen: Seen, configuration: Configuration) -> tuple[Cluster, ...]:
-    """Runs every detector of the use case at every place."""
+    """Runs every detector of the use case at every place, each with the past that it asks for."""
     found: list[Cluster] = []
     for place, counted in seen.counted.items():
-        study, fingerprint = study_of(question, place, counted), fingerprint_of(counted)
+        studies: dict[date, Study] = {}
+        fingerprint = fingerprint_of(counted)
         for detector in configuration.detectors[question.use_case.id]:
+            start = max(question.start, baseline_start(question.use_case, detector, question.as_of))
+            if start not in studies:
+                studies[start] = study_of(question, place, counted, start)
             rng = np.random.default_rng(seed_of(question, place, fingerprint, detector))
-            found += detector.detect(study, rng)
+            found += detector.detect(studies[start], rng)
     return tuple(found)
 
 
-def study_of(question: Question, place: str, counted: Sequence[CountedCase]) -> Study:
-    """What a detector is given: counted cases as arrays, in the order of their ids."""
-    ordered = sorted(counted, key=lambda c: c.case.key)
+def study_of(question: Question, place: str, counted: Sequence[CountedCase], start: date) -> Study:
+    """What a detector is given: cases counted since `start` as arrays, in the order of their ids."""
+    ordered = sorted((c for c in counted if c.case.day >= start), key=lambda c: c.case.key)
     return make_study(
         ids=[c.case.id for c in ordered],
         codes=[c.case.area for c in ordered],
         days=[c.case.day for c in ordered],
         tokens=[c.tokens for c in ordered],
         locations=question.region.locations,
-        start=question.start,
+        start=start,
         as_of=question.as_of,
         place=place,
+        ages=[c.case.age for c in ordered],
+        sexes=[c.case.sex for c in ordered],
+        complete_from=question.complete_from,
     )
 
 

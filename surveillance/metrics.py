@@ -46,3 +46,8 @@ PARTNER_SILENCE = Gauge(
 PARTNER_SILENT = Gauge(
     "surveillance_partner_silent", "1 where silence is longer than expected", ["partner", "kind"]
 )
+PARTNER_QUIET = Gauge(
+    "surveillance_partner_quiet",
+    "1 where a partner sends unusually few new records by its own past, at the last midnight",
+    ["partner", "kind"],
+)

@@ -95,11 +95,15 @@ def gauges(store: Store, configuration: Configuration, now: datetime) -> None:
         metrics.OUTBOX_AGE.set(outbox.oldest_age(tx, now))
         counted = alerts.count_by_state(tx)
         heard = partners.heard_of(tx)
+        judged = partners.judged(tx)
     metrics.ALERTS.clear()
     for (use_case, state), number in counted.items():
         metrics.ALERTS.labels(use_case, state).set(number)
     last = {(seen.partner, seen.kind): seen.last_received_at for seen in heard}
     for source in configuration.sources():
+        _, found = judged.get((source.partner, source.kind), (None, None))
+        quiet = found is not None and found.quiet
+        metrics.PARTNER_QUIET.labels(source.partner, source.kind).set(quiet)
         silence = _silence(last.get((source.partner, source.kind)), now)
         allowed = timedelta(hours=configuration.partners[source.partner].silence_after_hours)
         metrics.PARTNER_SILENCE.labels(source.partner, source.kind).set(silence)

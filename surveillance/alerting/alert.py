@@ -44,7 +44,7 @@ class Alert:
     evidence: what the last evaluation that found it saw, the strongest first; `areas`, `start` and `end`
     are theirs. `alive` says whether the last evaluation still found it.
     `added_by_hand` and `removed_by_hand` are record keys that a person decided on: they outlast
-    evaluations.
+    evaluations. `broad`: all evidence that it ever had counts a whole unit, as `Cluster.is_broad` says.
     """
 
     id: str
@@ -70,6 +70,7 @@ class Alert:
     opened_by: str = "service"
     added_by_hand: tuple[str, ...] = ()
     removed_by_hand: tuple[str, ...] = ()
+    broad: bool = False
 
     @property
     def observed(self) -> int:

@@ -1,29 +1,13 @@
 """Which findings and alerts are about one cluster: connected components over what they share."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from surveillance.alerting.alert import Alert
-from surveillance.alerting.finding import Finding, record_of
+from surveillance.alerting.breadth import Group, records_in
+from surveillance.alerting.finding import Finding
 from surveillance.detection.cluster import Cluster
 
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Alerts (the oldest first) and findings that belong together; either may be empty."""
-
-    alerts: tuple[Alert, ...]
-    findings: tuple[Finding, ...]
-
-    @property
-    def records(self) -> frozenset[str]:
-        """Record keys of all its findings."""
-        return frozenset().union(*(finding.records for finding in self.findings))
-
-
-def records_in(alert: Alert) -> frozenset[str]:
-    """Record keys of an alert's members."""
-    return frozenset(map(record_of, alert.members))
+__all__ = ["Group", "age_order", "finding_order", "group", "records_in"]
 
 
 def age_order(alert: Alert) -> tuple[str, str]:
@@ -35,13 +19,16 @@ def group(alerts: Iterable[Alert], findings: Iterable[Finding], *, join_alerts: 
     """Join what shares a record, or lies in the same area with overlapping days.
 
     Alerts are joined to each other only through findings and, with `join_alerts`, by a record that both
-    hold. The result does not depend on the order of the arguments.
+    hold; a broad alert only by what a person put into it (see `breadth`). Findings are narrow ones. The
+    result does not depend on the order of the arguments.
     """
     ordered = sorted(alerts, key=age_order)
-    found = sorted(findings, key=_finding_order)
+    found = sorted(findings, key=finding_order)
     parent = list(range(len(ordered) + len(found)))
-    _join_by_record([records_in(a) for a in ordered], [f.records for f in found], parent, join_alerts)
-    _join_by_place([alert.clusters for alert in ordered], [f.cluster for f in found], parent)
+    held = [frozenset(a.added_by_hand) if a.broad else records_in(a) for a in ordered]
+    _join_by_record(held, [f.records for f in found], parent, join_alerts)
+    narrow = [[c for c in alert.clusters if not c.is_broad] for alert in ordered]
+    _join_by_place(narrow, [f.cluster for f in found], parent)
     groups: dict[int, tuple[list[Alert], list[Finding]]] = {}
     for number in range(len(parent)):
         of_group, seen = groups.setdefault(_root(parent, number), ([], []))
@@ -98,6 +85,7 @@ def _join(parent: list[int], one: int, other: int) -> None:
     parent[high] = low
 
 
-def _finding_order(finding: Finding) -> tuple[object, ...]:
+def finding_order(finding: Finding) -> tuple[object, ...]:
+    """Sorts findings, always the same way."""
     cluster = finding.cluster
     return cluster.place, cluster.detector, finding.members, cluster.areas, cluster.start, cluster.end

@@ -4,21 +4,23 @@
 
 - a record is a member of at most one unfinished alert of a use case and scope;
 - a cluster that grows updates its alert; it never opens a second one;
+- a count of a whole unit never joins clusters that have nothing to do with each other (`breadth`);
 - alerts that turn out to be one cluster become one: the oldest stays, the others are merged into it;
 - a finished alert stays finished until a record that it never held joins its cluster;
 - what a person added stays, what a person removed does not come back;
 - matching its own result again changes nothing, so a repeated evaluation is harmless.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID, uuid5
 
 from surveillance.alerting.alert import Alert, AlertChange, Change, State
+from surveillance.alerting.breadth import Place, absorb, place_broad, set_apart
 from surveillance.alerting.comparison import change_between
 from surveillance.alerting.finding import SERVICE, Finding, Look, record_of
-from surveillance.alerting.grouping import Group, age_order, group, records_in
+from surveillance.alerting.grouping import Group, age_order, finding_order, group, records_in
 
 __all__ = ["FINISHED", "Finding", "Look", "alert_id", "match"]
 
@@ -44,20 +46,67 @@ def match(alerts: Iterable[Alert], findings: Iterable[Finding], look: Look) -> t
     """
     known = [a for a in alerts if (a.use_case, a.scope) == (look.use_case, look.scope)]
     unfinished = [a for a in known if a.state not in FINISHED and a.state is not State.MERGED]
-    finished = [a for a in known if a.state in FINISHED]
-    groups = group(unfinished, findings, join_alerts=True)
-    ongoing = [g for g in groups if g.alerts]
-    changes = [change for g in ongoing for change in _update(g, look)]
+    finished = sorted((a for a in known if a.state in FINISHED), key=age_order)
+    found = sorted(findings, key=finding_order)
+    groups = group(unfinished, [f for f in found if not f.cluster.is_broad], join_alerts=True)
+    narrow, broad = set_apart(groups)
     # What an unfinished alert holds, or has just been shown, belongs to it: no reopened alert takes it.
-    taken = {r for g in ongoing for r in g.records} | {r for a in unfinished for r in records_in(a)}
-    ids = {alert.id for alert in known}
-    new = [finding for g in groups if not g.alerts for finding in g.findings]
-    for g in group(finished, new, join_alerts=False):
-        change = _reopen(g, look, taken) if g.alerts else _open(g, look, ids)
-        if change is not None:
-            changes.append(change)
-            taken |= records_in(change.alert)
+    taken = {r for g in narrow if g.alerts for r in g.records} | {
+        r for a in unfinished for r in records_in(a)
+    }
+    answer = _Answer(look, frozenset(alert.id for alert in known), frozenset(taken))
+    new = [finding for g in narrow if not g.alerts for finding in g.findings]
+    settled = answer.settle(group(finished, new, join_alerts=False))
+    dormant = frozenset().union(*(g.records for g, change in settled if change is None))
+    reopened = [g for g, change in settled if change is not None and g.alerts]
+    opened = [g for g, change in settled if change is not None and not g.alerts]
+    ongoing = [g for g in narrow if g.alerts]
+    together, broad = absorb([*ongoing, *opened], broad)
+    live = _Live(
+        ongoing=[g for g in together if g.alerts],
+        begun=[g for g in together if not g.alerts] + reopened,
+        broad=[Group((alert,), ()) for alert in broad],
+        dormant=dormant,
+    )
+    again = {alert.id for g in reopened for alert in g.alerts}
+    resting = [alert for alert in finished if alert.id not in again]
+    placed = _with_broad(live, answer, [f for f in found if f.cluster.is_broad], resting)
+    changes = [change for g in (*placed.ongoing, *placed.broad) for change in _update(g, look)]
+    changes += [change for _, change in answer.settle(placed.begun) if change is not None]
     return tuple(sorted(changes, key=lambda change: age_order(change.alert)))
+
+
+@dataclass(frozen=True)
+class _Live:
+    """Groups by what becomes of them: `ongoing` alerts go on, `begun` open or are reopened, `broad` alerts
+    go on by themselves. `dormant` are the records of clusters of which all is in a finished alert."""
+
+    ongoing: list[Group]
+    begun: list[Group]
+    broad: list[Group]
+    dormant: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Opens and reopens alerts. `ids` are those that exist, `taken` the records that others hold."""
+
+    look: Look
+    ids: frozenset[str]
+    taken: frozenset[str]
+
+    def settle(self, groups: Iterable[Group]) -> list[tuple[Group, AlertChange | None]]:
+        """Each group with the change that begins or reopens its alert; None where nothing is new in it."""
+        settled: list[tuple[Group, AlertChange | None]] = []
+        taken = set(self.taken)
+        for g in groups:
+            if not g.findings:
+                continue
+            change = _reopen(g, self.look, taken) if g.alerts else _open(g, self.look, self.ids)
+            settled.append((g, change))
+            if change is not None:
+                taken |= records_in(change.alert)
+        return settled
 
 
 def alert_id(use_case: str, scope: str, as_of: date, members: Iterable[str], *more: str) -> str:
@@ -65,10 +114,43 @@ def alert_id(use_case: str, scope: str, as_of: date, members: Iterable[str], *mo
     return str(uuid5(_NAMESPACE, "\n".join((use_case, scope, as_of.isoformat(), *sorted(members), *more))))
 
 
+def _with_broad(live: _Live, answer: _Answer, found: Iterable[Finding], finished: Sequence[Alert]) -> _Live:
+    """The groups with the broad findings that belong to them, and without the records that broad alerts
+    leave to narrow clusters."""
+    begun = [records_in(change.alert) for _, change in answer.settle(live.begun) if change is not None]
+    held = [g.records.union(*(records_in(a) for a in g.alerts if not a.broad)) for g in live.ongoing]
+    own = [*held, *begun]
+
+    def leave(g: Group, position: int | None) -> Group:
+        of_broad = frozenset().union(*(records_in(a) for a in g.alerts if a.broad))
+        others = (records for i, records in enumerate(own) if i != position)
+        return replace(g, elsewhere=of_broad & live.dormant.union(*others))
+
+    ongoing = [leave(g, i) for i, g in enumerate(live.ongoing)]
+    broad = [leave(g, None) for g in live.broad]
+    places = [
+        *(_place(g, g.records.union(*map(records_in, g.alerts)) - g.elsewhere, True) for g in ongoing),
+        *(_place(g, records, True) for g, records in zip(live.begun, begun, strict=True)),
+        *(_place(g, records_in(g.alerts[0]) - g.elsewhere, False) for g in broad),
+    ]
+    more = place_broad(found, places, finished, live.dormant)
+    groups = [
+        replace(g, findings=(*g.findings, *place.findings))
+        for g, place in zip([*ongoing, *live.begun, *broad], places, strict=True)
+    ]
+    end = len(ongoing) + len(live.begun)
+    new = [Group((), tuple(place.findings)) for place in more]
+    return _Live(groups[: len(ongoing)], groups[len(ongoing) : end] + new, groups[end:], live.dormant)
+
+
+def _place(g: Group, keeps: frozenset[str], narrow: bool) -> Place:
+    return Place(keeps, narrow, tuple(cluster for alert in g.alerts for cluster in alert.clusters))
+
+
 def _update(g: Group, look: Look) -> list[AlertChange]:
     """The changes of a group with unfinished alerts: the oldest one goes on, the others merge into it."""
     oldest, *others = g.alerts
-    after = _see(_merge(g.alerts, look), g.findings, look)
+    after = _see(_without(_merge(g.alerts, look), g.elsewhere), g.findings, look)
     change = change_between(oldest, after, look)
     return [*([change] if change else []), *(_merge_away(other, oldest, look) for other in others)]
 
@@ -84,9 +166,18 @@ def _merge(alerts: tuple[Alert, ...], look: Look) -> Alert:
         members=tuple(sorted({member for alert in alerts for member in alert.members})),
         added_by_hand=tuple(sorted(added)),
         removed_by_hand=tuple(sorted(removed)),
+        broad=all(alert.broad for alert in alerts),
         owner=next((alert.owner for alert in alerts if alert.owner), None),
         acknowledge_due=min((a.acknowledge_due for a in alerts if a.acknowledge_due), default=None),
         assess_due=min((a.assess_due for a in alerts if a.assess_due), default=None),
+    )
+
+
+def _without(alert: Alert, elsewhere: Collection[str]) -> Alert:
+    """An alert without the records that a narrower cluster took; what a person put there stays."""
+    lost = frozenset(elsewhere) - frozenset(alert.added_by_hand)
+    return (
+        replace(alert, members=tuple(m for m in alert.members if record_of(m) not in lost)) if lost else alert
     )
 
 
@@ -133,6 +224,7 @@ def _see(alert: Alert, findings: tuple[Finding, ...], look: Look) -> Alert:
         end=max(days),
         clusters=clusters,
         alive=True,
+        broad=alert.broad and all(cluster.is_broad for cluster in clusters),
     )
 
 
@@ -176,6 +268,7 @@ def _open(g: Group, look: Look, ids: Collection[str]) -> AlertChange:
         as_of=look.as_of,
         opened_at=look.at,
         changed_at=look.at,
+        broad=True,
     )
     alert = _see(blank, g.findings, look)
     reason = f"{len(alert.members)} records, severity {alert.severity}"

@@ -26,10 +26,10 @@ def sentence(
 ) -> str:
     """The plain words that a lead reads first, from the strongest evidence of an alert.
 
-    How many, who, where, over how many days; what would be usual; what links them; that it may be chance
-    and how often chance does this; what every other detector saw. `area_names` maps codes to names (a code
-    without a name stands for itself); several areas of one name are named once. `age_band` such as
-    `15 to 24`.
+    How many, who, where, over how many days; which detector saw it; what would be usual; what links them;
+    that it may be chance and how often chance does this; what every other detector saw. `area_names` maps
+    codes of areas and of higher units to names, the empty code to that of the whole scope (a code without a
+    name stands for itself); several areas of one name are named once. `age_band` such as `15 to 24`.
     """
     return " ".join(part for part in _parts(alert, wording, area_names, age_band) if part)
 
@@ -45,14 +45,16 @@ def _parts(
     if not alert.alive:
         yield f"No longer found on {on_day(alert.as_of)}. When it was last found:"
     yield (
-        f"{_count(first.observed, wording)}{aged} {_PLACES.get(first.place, f'at {_spaced(first.place)}:')} "
-        f"{_where(first.areas, area_names)} within {over_days(first.start, first.end)}."
+        f"{_count(first.observed, wording)}{aged}{_stratum(first)} "
+        f"{_PLACES.get(first.place, f'at {_spaced(first.place)}:')} "
+        f"{_whole_unit(first, area_names) or _where(first.areas, area_names)} "
+        f"within {over_days(first.start, first.end)}. Seen by {_spaced(first.detector)}."
     )
     yield _usual(first, wording)
     yield _linked(alert)
     yield _chance(alert)
     if others:
-        yield f"Also seen: {'; '.join(_seen(cluster) for cluster in others)}."
+        yield f"Also seen: {'; '.join(_seen(cluster, area_names) for cluster in others)}."
 
 
 def _by_hand(alert: Alert, wording: Wording, area_names: Mapping[str, str], aged: str) -> Iterator[str]:
@@ -81,6 +83,17 @@ def _where(areas: tuple[str, ...], area_names: Mapping[str, str]) -> str:
     return f"{', '.join(names[:_NAMED_AREAS])} and {more} more {'area' if more == 1 else 'areas'}"
 
 
+def _whole_unit(cluster: Cluster, area_names: Mapping[str, str]) -> str:
+    """The name of the unit; empty where a cluster does not tell of a whole one."""
+    if cluster.unit is None:
+        return ""
+    return area_names.get(cluster.unit, cluster.unit) or "the whole region"
+
+
+def _stratum(cluster: Cluster) -> str:
+    return f" ({cluster.stratum})" if cluster.stratum else ""
+
+
 def _usual(cluster: Cluster, wording: Wording) -> str:
     if cluster.expected is None:
         return "How many would be usual was not estimated."
@@ -102,11 +115,13 @@ def _chance(alert: Alert) -> str:
     return f"This may be chance: chance alone gives one as strong about once in {duration(max(intervals))}."
 
 
-def _seen(cluster: Cluster) -> str:
+def _seen(cluster: Cluster, area_names: Mapping[str, str]) -> str:
     usual = "" if cluster.expected is None else f" where {amount(cluster.expected)} would be usual"
     often = cluster.recurrence_interval_days
     chance = "" if often is None else f", by chance about once in {duration(often)}"
-    return f"{_spaced(cluster.detector)} by {_spaced(cluster.place)}, {cluster.observed}{usual}{chance}"
+    unit = _whole_unit(cluster, area_names)
+    count = f"{cluster.observed}{_stratum(cluster)}{f' in {unit}' if unit else ''}"
+    return f"{_spaced(cluster.detector)} by {_spaced(cluster.place)}, {count}{usual}{chance}"
 
 
 def notice(change: AlertChange) -> dict[str, Any]:

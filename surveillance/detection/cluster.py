@@ -21,6 +21,7 @@ class Locations:
     population: (n,) float64, or None where it is not known.
     inside: (n,) bool; False marks a neighbour's area that is read for its cases but may not be the
         centre of a cluster.
+    units: higher unit (`msoa`, `lad`) -> the n codes of it, as far as they are known.
     """
 
     codes: tuple[str, ...]
@@ -28,6 +29,7 @@ class Locations:
     metric: Metric = "planar"
     population: npt.NDArray[np.float64] | None = None
     inside: npt.NDArray[np.bool_] | None = None
+    units: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,10 @@ class Study:
     location: (n,) int32, index into `locations`.
     day: (n,) int32, days since `start`; `start + last_day` is the analysis day `as_of`.
     tokens: per case, what may link it to others (`school:...`, `location_of_concern:...`, `link:...`).
+    age: (n,) int16 in years, -1 where it is not known; sex: per case, `unknown` where it is not known. Both
+        empty where nobody gave any.
+    complete_from: (areas,) int32, the day from which each area is reported by the partners that report it
+        now; what was counted before is not comparable. None: all of the study is.
     """
 
     ids: tuple[str, ...]
@@ -48,6 +54,9 @@ class Study:
     locations: Locations
     tokens: tuple[tuple[str, ...], ...] = ()
     place: str = "residence"
+    age: npt.NDArray[np.int16] = field(default_factory=lambda: np.empty(0, np.int16))
+    sex: tuple[str, ...] = ()
+    complete_from: npt.NDArray[np.int32] | None = None
 
     @property
     def days(self) -> int:
@@ -63,7 +72,8 @@ class Cluster:
     (the centre first). `statistic` is the detector's own (a scan: the log likelihood ratio).
     `recurrence_interval_days` is how often chance alone gives a cluster at least as strong anywhere in
     the study, None where the detector makes no such claim. `expected_basis` says in words what the
-    expected count rests on.
+    expected count rests on. `unit` and `stratum` are given where all cases of a higher unit, of one age or
+    sex, were counted: the unit's code (empty: the whole scope), and the stratum in words.
     """
 
     detector: str
@@ -84,6 +94,13 @@ class Cluster:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     expected_basis: str = ""
     linked_by: tuple[str, ...] = ()
+    unit: str | None = None
+    stratum: str = ""
+
+    @property
+    def is_broad(self) -> bool:
+        """Whether it tells of a whole unit, in which its cases have nothing else in common."""
+        return self.unit is not None
 
 
 class Detector(Protocol):

@@ -45,6 +45,16 @@ def flag(default: bool) -> Any:
     return _field(default, Rule("true or false", lambda value: type(value) is bool))
 
 
+def choice(default: str, *options: str) -> Any:
+    """A field that is one of some words."""
+    return _field(default, Rule(f"one of {', '.join(options)}", lambda value: value in options))
+
+
+def word(default: str | None) -> Any:
+    """A field that is a word; also null if that is its default."""
+    return _field(default, Rule("a word", lambda value: isinstance(value, str) and bool(value.strip())))
+
+
 def words(default: tuple[str, ...] | None) -> Any:
     """A field that is a list of words, at least one; also null if that is its default."""
 

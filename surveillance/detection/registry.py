@@ -5,13 +5,14 @@ from types import MappingProxyType
 from typing import Any
 
 from surveillance.detection.cluster import Detector
+from surveillance.detection.exceedance.detector import Exceedance
 from surveillance.detection.links import Links
 from surveillance.detection.parameters import build_from
 from surveillance.detection.proximity import Proximity
 from surveillance.detection.scan.permutation import PermutationScan
 
 DETECTORS: Mapping[str, Callable[..., Detector]] = MappingProxyType(
-    {kind.name: kind for kind in (PermutationScan, Proximity, Links)}
+    {kind.name: kind for kind in (PermutationScan, Proximity, Links, Exceedance)}
 )
 
 

@@ -1,6 +1,6 @@
 """Plain lists of cases -> the Study that detectors take."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import numpy as np
@@ -15,6 +15,7 @@ def make_locations(
     metric: Metric = "planar",
     population: npt.ArrayLike | None = None,
     inside: npt.ArrayLike | None = None,
+    units: Mapping[str, Sequence[str]] | None = None,
 ) -> Locations:
     """Locations from n codes and (n, 2) coordinates: km, or degrees of longitude and latitude.
 
@@ -31,7 +32,11 @@ def make_locations(
             raise ValueError(f"{name}: {len(array)} rows for {n} codes; give one for each")
         if array is not None and not np.isfinite(array).all():
             raise ValueError(f"{name}: not all are finite numbers; leave such locations out")
-    return Locations(tuple(codes), places, metric, people, scope)
+    higher = {unit: tuple(of_unit) for unit, of_unit in (units or {}).items()}
+    for unit, of_unit in higher.items():
+        if len(of_unit) != n:
+            raise ValueError(f"units.{unit}: {len(of_unit)} codes for {n} locations; give one for each")
+    return Locations(tuple(codes), places, metric, people, scope, higher)
 
 
 def make_study(
@@ -43,13 +48,22 @@ def make_study(
     start: date,
     as_of: date,
     place: str = "residence",
+    ages: Sequence[int | None] = (),
+    sexes: Sequence[str | None] = (),
+    complete_from: Sequence[date] | None = None,
 ) -> Study:
     """A study of the cases `ids`, each at the location `codes` on the day `days`.
 
-    tokens: for each case, or empty for none at all. Nothing is dropped: raises ValueError for an id given
-    twice, an unknown code, a day outside `start` to `as_of`, or lists of different length.
+    tokens, ages (years), sexes: for each case, or empty for none at all. complete_from: for each location,
+    see `Study`. Nothing is dropped: raises ValueError for an id given twice, an unknown code, a day outside
+    `start` to `as_of`, or lists of different length.
     """
-    _refuse_mismatch(ids, codes, days, tokens)
+    _refuse_mismatch(
+        ids,
+        {"codes": codes, "days": days, "tokens": tokens or ids, "ages": ages or ids, "sexes": sexes or ids},
+    )
+    if complete_from is not None and len(complete_from) != len(locations.codes):
+        raise ValueError(f"complete_from: {len(complete_from)} days for {len(locations.codes)} locations")
     if as_of < start:
         raise ValueError(f"as_of: {as_of} is before the study starts ({start}); move one of them")
     index = {code: position for position, code in enumerate(locations.codes)}
@@ -69,14 +83,17 @@ def make_study(
         locations=locations,
         tokens=tuple(tuple(one) for one in tokens) or ((),) * len(ids),
         place=place,
+        age=np.array([-1 if age is None else age for age in ages], np.int16),
+        sex=tuple(sex or "unknown" for sex in sexes),
+        complete_from=None
+        if complete_from is None
+        else np.array([(day - start).days for day in complete_from], np.int32),
     )
 
 
-def _refuse_mismatch(
-    ids: Sequence[str], codes: Sequence[str], days: Sequence[date], tokens: Sequence[Sequence[str]]
-) -> None:
+def _refuse_mismatch(ids: Sequence[str], per_case: Mapping[str, Sequence[object]]) -> None:
     if len(set(ids)) != len(ids):
         raise ValueError("ids: a case id is given twice; count each person or event once")
-    for name, given in (("codes", codes), ("days", days), ("tokens", tokens or ids)):
+    for name, given in per_case.items():
         if len(given) != len(ids):
             raise ValueError(f"{name}: {len(given)} given for {len(ids)} cases; give one for each")

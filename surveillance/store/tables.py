@@ -371,6 +371,21 @@ class PartnerSeen(Base):
     refused: Mapped[int] = mapped_column(comment="of these, refused")
 
 
+class PartnerJudged(Base):
+    """How unusually quiet each partner was at the last midnight, against its own past."""
+
+    __tablename__ = "partners_judged"
+
+    partner: Mapped[str] = mapped_column(Key, primary_key=True, comment="id of the partner")
+    kind: Mapped[str] = mapped_column(Key, primary_key=True, comment="incident or admission")
+    as_of: Mapped[date] = mapped_column(comment="last day that was counted (UTC)")
+    window_days: Mapped[int] = mapped_column(comment="days up to then that were compared")
+    observed: Mapped[int] = mapped_column(comment="new records in them")
+    expected: Mapped[float] = mapped_column(comment="new records that would be usual")
+    chance: Mapped[float] = mapped_column(comment="of so few")
+    quiet: Mapped[bool] = mapped_column(comment="unusually quiet")
+
+
 def _table(model: type[Base]) -> Table:
     return cast(Table, model.__table__)
 
@@ -394,3 +409,4 @@ outbox = _table(Outbox)
 deliveries = _table(Delivery)
 ticks = _table(TickRow)
 partners_seen = _table(PartnerSeen)
+partners_judged = _table(PartnerJudged)

@@ -81,6 +81,10 @@ def _relative_risk(cluster: Cluster) -> float | None:
 
 def _where(cluster: Cluster, areas: AreaTable) -> str:
     count = words.plural(len(cluster.areas), "area")
+    if cluster.unit is not None:
+        names = (of_unit[cluster.unit] for of_unit in areas.unit_names.values() if cluster.unit in of_unit)
+        whole = f"all of {next(names, cluster.unit) or 'the scope'}"
+        return f"{whole} ({cluster.stratum}), in {count}" if cluster.stratum else f"{whole}, in {count}"
     if not cluster.radius_km or cluster.centre is None:
         return count
     centre = areas.names[areas.index[cluster.centre]] if cluster.centre in areas.index else cluster.centre
@@ -90,7 +94,9 @@ def _where(cluster: Cluster, areas: AreaTable) -> str:
 def _limits(cluster: Cluster) -> list[str]:
     basis = cluster.expected_basis.strip().rstrip(".")
     limits = [f"Expected: {basis}."] if basis else []
-    if cluster.expected is None:
+    if cluster.is_broad:
+        limits.append("A count of a whole area: its cases need have nothing else in common.")
+    elif cluster.expected is None:
         limits.append("No expected count: it says what the cases share, not that there are too many.")
     elif cluster.recurrence_interval_days is None:
         limits.append("Cases close together are not by themselves an excess: compare observed with expected.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from surveillance.alerting.wording import on_day
+from surveillance.alerting.wording import amount, on_day
 from surveillance.web import words
 from surveillance.web.source import Timeliness
 
@@ -23,15 +23,28 @@ class PartnerRow:
     last_words: str
     silent: bool
     silence_words: str
+    quiet: bool
+    quiet_words: str
     median_delay_days: float | None
     delay_90_percent_days: float | None
     delay_words: str
     covered_since: str
 
+    @property
+    def warning(self) -> str:
+        """What is missing from it, in words; empty where it reports as it always did."""
+        if self.silent:
+            return f"{self.title} is silent: last report {self.last_words} ({self.silence_words})"
+        return f"{self.title} is unusually quiet: {self.quiet_words}" if self.quiet else ""
+
 
 def partner_rows(rows: Iterable[Timeliness], now: datetime, zone: ZoneInfo) -> tuple[PartnerRow, ...]:
-    """Partners in words, those that have gone silent first."""
-    return tuple(sorted((_row(r, now, zone) for r in rows), key=lambda r: (not r.silent, r.title, r.sends)))
+    """Partners in words, those that have gone silent first, then the quiet ones."""
+    return tuple(
+        sorted(
+            (_row(r, now, zone) for r in rows), key=lambda r: (not r.silent, not r.quiet, r.title, r.sends)
+        )
+    )
 
 
 def settled_after_days(rows: Iterable[Timeliness]) -> float:
@@ -51,11 +64,21 @@ def _row(row: Timeliness, now: datetime, zone: ZoneInfo) -> PartnerRow:
         last_words="nothing yet" if last is None else f"{words.ago(last, now)}, {words.at_time(last, zone)}",
         silent=last is None or now - last > allowed,
         silence_words=f"expected at least every {words.duration(allowed)}",
+        quiet=row.quietness is not None and row.quietness.quiet,
+        quiet_words=_quiet(row),
         median_delay_days=row.median_delay_days,
         delay_90_percent_days=row.delay_90_percent_days,
         delay_words=_delay(row),
         covered_since=on_day(min(c.since for c in row.partner.coverage)),
     )
+
+
+def _quiet(row: Timeliness) -> str:
+    found = row.quietness
+    if found is None:
+        return "not enough past to compare with"
+    sent = f"{words.plural(found.observed, 'new record')} in {words.plural(found.window_days, 'day')}"
+    return f"{sent} up to the last midnight, {amount(found.expected)} would be usual"
 
 
 def _delay(row: Timeliness) -> str:

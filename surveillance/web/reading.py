@@ -18,6 +18,7 @@ from surveillance.store.codec import to_json
 from surveillance.store.database import Store
 from surveillance.store.timeliness import report_delays
 from surveillance.use_case.model import Scope, UseCase
+from surveillance.web.partners import PartnerRow, partner_rows
 from surveillance.web.source import Timeliness
 
 _RECENT = timedelta(days=90)
@@ -83,7 +84,10 @@ class Reading:
     def sentence(self, alert: Alert) -> str:
         """What a lead reads first."""
         table = self.areas(alert.scope)
-        names = dict(zip(table.codes, table.names, strict=True))
+        names = {"": self.scopes[alert.scope].title}
+        for of_unit in table.unit_names.values():
+            names |= of_unit
+        names |= dict(zip(table.codes, table.names, strict=True))
         return wording.sentence(alert, self.use_cases[alert.use_case].wording, names)
 
     def cases(self, alert: Alert, first: date, last: date) -> Sequence[CountedCase]:
@@ -104,6 +108,7 @@ class Reading:
         """When each partner was last heard of, and how late its records of the last 90 days ran."""
         with self.store.reading() as tx:
             heard = {(seen.partner, seen.kind): seen.last_received_at for seen in partners.heard_of(tx)}
+            judged = partners.judged(tx)
             delays = report_delays(tx, (datetime.now(UTC) - _RECENT).date())
         return [
             Timeliness(
@@ -111,6 +116,7 @@ class Reading:
                 source.kind,
                 heard.get((source.partner, source.kind)),
                 *_typical(delays.get((source.partner, source.kind), [])),
+                judged.get((source.partner, source.kind), (None, None))[1],
             )
             for source in self.configuration.sources()
         ]
@@ -122,7 +128,13 @@ class Reading:
     def describe(self, alert: Alert) -> dict[str, Any]:
         """An alert with its sentence and history, as JSON values."""
         history = [to_json(change) for change in self.history(alert.id)]
-        return {**to_json(alert), "sentence": self.sentence(alert), "history": history}
+        silent = [row.warning for row in self._unheard(alert)]
+        return {
+            **to_json(alert),
+            "sentence": self.sentence(alert),
+            "silent_partners": silent,
+            "history": history,
+        }
 
     def in_words(self, alert: Alert) -> str:
         """An alert for a terminal."""
@@ -133,6 +145,7 @@ class Reading:
             f"use case   {self.use_cases[alert.use_case].title}",
             f"severity   {alert.severity}",
             f"state      {alert.state}",
+            *(f"partner    {row.warning}" for row in self._unheard(alert)),
             "",
             "History",
         ]
@@ -140,6 +153,14 @@ class Reading:
             lines.append(f"  {self.local(alert, change.at)}  {change.change}: {change.reason} ({change.by})")
         support = self.use_cases[alert.use_case].wording.support_lines
         return "\n".join([*lines, "", *support])
+
+    def _unheard(self, alert: Alert) -> Iterator[PartnerRow]:
+        """Partners of the alert's kind of record that are silent or unusually quiet now: cases may be
+        missing."""
+        kind = self.use_cases[alert.use_case].records
+        zone = self.configuration.regions[alert.scope].zone
+        rows = partner_rows((t for t in self.timeliness() if t.kind == kind), datetime.now(UTC), zone)
+        return (row for row in rows if row.warning)
 
     def _known(self, alert: Alert) -> bool:
         return alert.use_case in self.use_cases and alert.scope in self.configuration.regions

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from surveillance.alerting.alert import Alert, AlertChange
+from surveillance.detection.silence import Quietness
 from surveillance.geography.area import AreaTable
 from surveillance.line_list.duplicates import CountedCase
 from surveillance.use_case.model import Partner, Scope, UseCase
@@ -17,6 +18,7 @@ class Timeliness:
 
     `last_received_at` is None where nothing has come yet. The delays are days from the case day to
     receipt over recent records, history loaded by the operator left out; None where there are too few.
+    `quietness` compares what it sent up to the last midnight with its own past; None where that is too short.
     """
 
     partner: Partner
@@ -24,6 +26,7 @@ class Timeliness:
     last_received_at: datetime | None
     median_delay_days: float | None = None
     delay_90_percent_days: float | None = None
+    quietness: Quietness | None = None
 
 
 class AlertSource(Protocol):

@@ -113,7 +113,8 @@ class Queue:
 
     @property
     def silent(self) -> tuple[PartnerRow, ...]:
-        return tuple(p for p in self.partners if p.silent)
+        """Partners that are silent or unusually quiet."""
+        return tuple(p for p in self.partners if p.warning)
 
 
 def queue_page(source: AlertSource, now: datetime) -> Queue:

@@ -10,12 +10,15 @@ from surveillance.alerting.finding import Finding, Look, record_of
 from surveillance.alerting.grouping import records_in
 from surveillance.alerting.hand import Sighting, add_members, open_by_hand, remove_members
 from surveillance.alerting.matching import FINISHED, match
+from surveillance.alerting.wording import sentence
 from surveillance.alerting.workflow import Act, Details, NotAllowed, Outcome, step
 from surveillance.detection.cluster import Cluster
+from surveillance.use_case.model import Wording
 
 DAY = date(2024, 5, 1)
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 SEVERITIES = ("high", "low")
+WORDS = Wording(one="fall", many="falls")
 
 
 def members(names: str, version: int = 1) -> tuple[str, ...]:
@@ -43,6 +46,7 @@ def found(
         p_value=0.01,
         recurrence_interval_days=changes.pop("interval", 100.0),
         parameters={"window_days": 7},
+        unit=changes.pop("unit", None),
     )
     return Finding(
         cluster, severity, changes.pop("opens", "open"), changes.pop("behind", members(names, version))
@@ -286,10 +290,117 @@ def test_alerts_of_other_use_cases_and_scopes_are_left_alone():
     assert change.change is Change.OPENED
 
 
-# --- any sequence of evaluations and acts of people, repeated and reordered ---------------------------------
-
 NAMES = "abcdefgh"
 some = st.text(NAMES, min_size=1, max_size=4).map(lambda text: "".join(sorted(set(text))))
+
+
+# --- counts of a whole unit beside clusters in it ----------------------------------------------------------
+
+
+def excess(names: str, severity: str = "low", **changes) -> Finding:
+    return found(names, severity, **{"detector": "exceedance", "unit": "lad-1", **changes})
+
+
+def by_members(alerts) -> dict[str, Alert]:
+    return {names_in(alert): alert for alert in alerts if alert.state is not State.MERGED}
+
+
+def detectors_of(alert: Alert) -> list[str]:
+    return [cluster.detector for cluster in alert.clusters]
+
+
+def test_an_excess_that_is_mostly_one_cluster_is_evidence_in_that_clusters_alert():
+    (alert,), _ = seen((), [found("abc"), excess("abcde")], look("abcde"))
+    assert (names_in(alert), detectors_of(alert), alert.severity) == ("abc", ["scan", "exceedance"], "high")
+    assert not alert.broad
+
+
+def test_an_excess_does_not_join_clusters_that_have_nothing_to_do_with_each_other():
+    findings = [found("abc"), found("def"), excess("abcdefghi", area="area-of-abc")]
+    alerts, _ = seen((), findings, look("abcdefghi"))
+    assert set(by_members(alerts)) == {"abc", "def", "ghi"}
+    assert detectors_of(by_members(alerts)["ghi"]) == ["exceedance"]
+    assert match(alerts, findings, look("abcdefghi", day=1)) == ()
+
+
+def test_an_excess_whose_every_case_is_in_clusters_is_evidence_for_the_largest():
+    alerts, _ = seen((), [found("abc"), found("de"), found("fg"), excess("abcdefg")], look("abcdefg"))
+    assert set(by_members(alerts)) == {"abc", "de", "fg"}
+    assert detectors_of(by_members(alerts)["abc"]) == ["scan", "exceedance"]
+
+
+def test_a_cluster_takes_its_cases_from_the_alert_of_an_excess():
+    alerts, _ = seen((), [excess("abcdefg")], look("abcdefg"))
+    assert alerts[0].broad
+    alerts, changes = seen(alerts, [found("abc"), excess("abcdefg")], look("abcdefg", day=1))
+    assert set(by_members(alerts)) == {"abc", "defg"}
+    assert [c.change for c in changes] == [Change.WEAKENED, Change.OPENED]
+
+
+def test_an_excess_that_turns_out_to_be_one_cluster_keeps_its_alert():
+    first, _ = seen((), [excess("abcd")], look("abcd"))
+    alerts, (change,) = seen(first, [found("abc"), excess("abcd")], look("abcd", day=1))
+    assert (change.change, change.alert.id) == (Change.STRENGTHENED, first[0].id)
+    assert (len(alerts), alerts[0].broad, alerts[0].severity) == (1, False, "high")
+
+
+def test_what_a_person_put_into_an_excess_is_not_taken_from_it():
+    (alert,), _ = seen((), [excess("abcdefg")], look("abcdefgz"))
+    alert = add_members(alert, members("z"), "lead", NOON, "known to us").alert
+    (joined,) = match((alert,), [found("xyz"), excess("abcdefg")], look("abcdefgxyz", day=1))
+    assert joined.alert.id == alert.id
+    assert names_in(joined.alert) == "abcdefgxyz"
+
+
+def test_an_excess_goes_on_in_its_alert_as_its_cases_come_and_go():
+    alerts, _ = seen((), [excess("abcd")], look("abcdefgh"))
+    alerts, (change,) = seen(alerts, [excess("defgh", day=5)], look("abcdefgh", day=5))
+    assert (change.change, names_in(alerts[0])) == (Change.STRENGTHENED, "abcdefgh")
+    alerts, _ = seen(alerts, [excess("ijk", day=40)], look("abcdefghijk", day=40))
+    assert len(alerts) == 2  # weeks later it is another one
+
+
+def test_an_excess_that_was_finished_is_told_again_when_most_of_its_cases_are_new():
+    (alert,), _ = seen((), [excess("abcd")], look("abcd"))
+    done = (moved(alert, *CLOSING),)
+    assert match(done, [excess("abcdef")], look("abcdef", day=1)) == ()
+    alerts, (change,) = seen(done, [excess("cdefgh")], look("abcdefgh", day=4))
+    assert change.change is Change.OPENED
+    assert {a.state for a in alerts} == {State.CLOSED, State.OPEN}
+
+
+def test_strata_of_one_unit_are_one_alert_and_other_units_are_others():
+    of_strata = [excess("abc"), excess("abcdef"), excess("xyz", unit="lad-2")]
+    alerts, _ = seen((), of_strata, look("abcdefxyz"))
+    assert set(by_members(alerts)) == {"abcdef", "xyz"}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["scan", "near", "links", "exceedance"]), st.sampled_from(SEVERITIES)),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda one: one[0],
+    ),
+    some,
+)
+def test_several_detectors_on_the_same_cases_are_one_alert_with_the_highest_severity(detectors, names):
+    findings = [
+        found(names, severity, detector=detector, unit="lad-1" if detector == "exceedance" else None)
+        for detector, severity in detectors
+    ]
+    (alert,), _ = seen((), findings, look(names))
+    assert names_in(alert) == names
+    assert alert.severity == min((severity for _, severity in detectors), key=SEVERITIES.index)
+    assert sorted(detectors_of(alert)) == sorted(detector for detector, _ in detectors)
+    text = sentence(alert, WORDS, {})
+    assert all(detector in text for detector, _ in detectors)
+    assert "chance" in text
+
+
+# --- any sequence of evaluations and acts of people, repeated and reordered ---------------------------------
+
 finding_of = st.tuples(
     some,
     st.sampled_from(SEVERITIES),
@@ -298,6 +409,7 @@ finding_of = st.tuples(
     st.sampled_from(["scan", "near"]),
     st.sampled_from(["residence", "incident"]),
     st.sampled_from(["open", "candidate"]),
+    st.sampled_from([None, None, None, "lad-1", "lad-2"]),
 )
 evaluation = st.tuples(
     st.just("evaluate"),
@@ -312,10 +424,11 @@ def looked_at(event, day: int) -> tuple[list[Finding], Look]:
     _, findings, withdrawn = event
     standing = "".join(n for n in NAMES if n not in withdrawn)
     built = []
-    for names, severity, area, ends, detector, place, opens in findings:
+    for names, severity, area, ends, detector, place, opens, unit in findings:
         names = "".join(n for n in names if n in standing)
         if names:
-            built.append(found(names, severity, area, ends, detector=detector, place=place, opens=opens))
+            kind = {"detector": detector if unit is None else "exceedance", "place": place, "unit": unit}
+            built.append(found(names, severity, area, ends, opens=opens, **kind))
     return built, look(standing, day)
 
 
@@ -355,11 +468,14 @@ def check_invariants(alerts) -> None:
 
 
 def check_evaluation(before, after, findings) -> None:
-    """Every record found is in an unfinished alert, or was removed by a person, or its alert is finished."""
+    """Every record found is in an unfinished alert, or was removed by a person, or its alert is finished.
+
+    Evidence of a whole unit brings no member into a narrower alert.
+    """
     accounted = {r for a in after if a.state is not State.MERGED for r in records_in(a)}
     removed = {r for a in after for r in a.removed_by_hand}
     for finding in findings:
-        assert finding.records <= accounted | removed
+        assert finding.cluster.is_broad or finding.records <= accounted | removed
     by_id = {a.id: a for a in before}
     for alert in after:
         # An evaluation never finishes an alert.

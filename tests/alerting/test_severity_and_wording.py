@@ -120,10 +120,44 @@ def test_grading_leaves_out_what_reaches_no_band_and_names_every_record_behind_a
 def test_the_sentence_says_how_many_who_where_when_what_is_usual_what_links_and_that_it_may_be_chance():
     assert sentence(ALERT, WORDING, NAMES, "15 to 24") == (
         "3 suspected suicides aged 15 to 24 among residents of Northbank and Southbank within 9 days "
-        "(3 May to 11 May 2024). Usual would be 0.67 deaths there in that time. "
+        "(3 May to 11 May 2024). Seen by permutation scan. Usual would be 0.67 deaths there in that time. "
         "What links cases: the same school, a reported tie. "
         "This may be chance: chance alone gives one as strong about once in 400 days. "
         "Also seen: links by incident, 2."
+    )
+
+
+COUNT = replace(
+    SCAN,
+    detector="exceedance",
+    observed=12,
+    expected=4.1,
+    recurrence_interval_days=None,
+    expected_basis="its own last 7 weeks only",
+    unit="L1",
+    stratum="female, aged 10 to 24",
+)
+
+
+def test_a_count_of_a_whole_unit_says_of_whom_and_of_where():
+    text = sentence(replace(ALERT, clusters=(COUNT,)), WORDING, {**NAMES, "L1": "Riverside"})
+    assert text == (
+        "12 suspected suicides (female, aged 10 to 24) among residents of Riverside within 9 days "
+        "(3 May to 11 May 2024). Seen by exceedance. Usual would be 4.1 deaths there in that time "
+        "(its own last 7 weeks only). "
+        "This may be chance; how often chance alone does this was not estimated."
+    )
+    everywhere = replace(COUNT, unit="", stratum="")
+    assert "among residents of Mersey" in sentence(
+        replace(ALERT, clusters=(everywhere,)), WORDING, {"": "Mersey"}
+    )
+
+
+def test_what_another_detector_counted_of_a_whole_unit_is_said_too():
+    text = sentence(replace(ALERT, clusters=(SCAN, COUNT)), WORDING, {**NAMES, "L1": "Riverside"})
+    assert text.endswith(
+        "Also seen: exceedance by residence, 12 (female, aged 10 to 24) in Riverside "
+        "where 4.1 would be usual."
     )
 
 

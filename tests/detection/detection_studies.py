@@ -57,6 +57,28 @@ def random_study(
     )
 
 
+def rising_study(seed: int, weeks: int = 20, a_week: int = 8, more: int = 40) -> Study:
+    """Cases at random over two districts, with a rise of young women in one of them in the last week."""
+    rng = np.random.default_rng(seed)
+    usual = weeks * a_week
+    district = np.concatenate([rng.integers(0, 2, usual), np.zeros(more, int)])
+    day = np.concatenate([rng.integers(0, 7 * weeks, usual), rng.integers(7 * weeks - 7, 7 * weeks, more)])
+    age = np.concatenate([rng.integers(10, 90, usual), rng.integers(12, 20, more)])
+    sexes = [*rng.choice(["female", "male", "unknown"], usual).tolist(), *["female"] * more]
+    areas = [f"{name}{number}" for name in ("North", "South") for number in range(5)]
+    return make_study(
+        [f"case-{number:04}" for number in range(usual + more)],
+        [areas[5 * one + int(rng.integers(0, 5))] for one in district],
+        [START + timedelta(days=int(one)) for one in day],
+        [],
+        make_locations(areas, rng.uniform(0, 20, (10, 2)), units={"district": ["north"] * 5 + ["south"] * 5}),
+        START,
+        START + timedelta(days=7 * weeks - 1),
+        ages=[int(one) for one in age],
+        sexes=sexes,
+    )
+
+
 @st.composite
 def small_studies(draw: st.DrawFn, population: bool = False) -> Study:
     """Up to 14 cases on a coarse grid, so that distances tie and areas share their coordinates."""
@@ -93,6 +115,8 @@ def reordered(study: Study, order: np.ndarray) -> Study:
         locations=study.locations,
         tokens=tuple(study.tokens[one] for one in order),
         place=study.place,
+        age=study.age[order] if len(study.age) else study.age,
+        sex=tuple(study.sex[one] for one in order) if study.sex else (),
     )
 
 

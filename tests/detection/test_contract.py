@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from detection_studies import random_study, reordered
+from detection_studies import random_study, reordered, rising_study
 
 from surveillance.detection import registry
 from surveillance.detection.cluster import Study
@@ -17,6 +17,7 @@ STUDIES = {
     "with population": random_study(2, population=True),
     "without tokens": random_study(3, tokens=False),
     "many cases": random_study(4, cases=400),
+    "a rise in the last week": rising_study(5),
 }
 
 

@@ -8,7 +8,7 @@ from surveillance.detection import registry
 
 
 def test_all_detectors_are_there():
-    assert registry.names() == ("permutation-scan", "proximity", "links")
+    assert registry.names() == ("permutation-scan", "proximity", "links", "exceedance")
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,12 @@ def test_all_detectors_are_there():
         ("proximity", {"window_days": 2.5}, ["proximity.window_days", "a whole number"]),
         ("proximity", {"min_cases": True}, ["proximity.min_cases", "a whole number"]),
         ("links", {"token_types": "school"}, ["links.token_types", "a list of words", "or null"]),
+        ("exceedance", {"period": "month"}, ["exceedance.period", "'month'", "one of week, day"]),
+        ("exceedance", {"level": " "}, ["exceedance.level", "a word", "or null"]),
+        ("exceedance", {"strata": ["young"]}, ["exceedance.strata", "'young'", "10-24 female"]),
+        ("exceedance", {"strata": ["24-10"]}, ["exceedance.strata", "'24-10'"]),
+        ("exceedance", {"strata": ["all", "all"]}, ["exceedance.strata", "names one twice"]),
+        ("exceedance", {"years": 2}, ["exceedance.years", "at least 3"]),
         ("links", {"token_types": []}, ["links.token_types", "at least one"]),
         ("permutation-scan", {"max_share": 1.5}, ["permutation-scan.max_share", "at most 1"]),
         ("permutation-scan", {"replicates": None}, ["permutation-scan.replicates", "a whole number"]),

@@ -50,3 +50,17 @@ def test_what_does_not_fit_is_refused_with_the_reason(change, word):
 def test_locations_that_cannot_be_used_are_refused(arguments, word):
     with pytest.raises(ValueError, match=word):
         make_locations(*arguments)
+
+
+def test_ages_and_sexes_are_kept_and_what_is_not_known_is_said():
+    study = make_study(
+        ("1", "2"), ("A", "B"), DAYS, (), LOCATIONS, *DAYS, ages=[14, None], sexes=["female", None]
+    )
+    assert (study.age.tolist(), study.sex) == ([14, -1], ("female", "unknown"))
+    assert len(_study().age) == len(_study().sex) == 0
+
+
+def test_units_are_those_of_every_location_or_refused():
+    assert make_locations(["A"], [(0, 0)], units={"lad": ["L"]}).units == {"lad": ("L",)}
+    with pytest.raises(ValueError, match=r"units\.lad: 1 codes for 2 locations"):
+        make_locations(["A", "B"], [(0, 0), (1, 1)], units={"lad": ["L"]})

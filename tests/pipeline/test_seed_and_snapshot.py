@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from small_house import House, NewHouse, background, evidence, incident, load_house
+from small_house import House, NewHouse, background, evidence, incident, load_house, write_house
 from surveillance import looking
+from surveillance.configuration import baseline_start, load_configuration
 from surveillance.detection.cluster import Cluster
 from surveillance.line_list.classify import classify
 from surveillance.line_list.duplicates import CountedCase, Pair
@@ -23,6 +25,7 @@ from surveillance.store import alerts, evaluations, line_list, links, pending
 from surveillance.store.codec import cluster_from_json
 from surveillance.store.database import Store
 from surveillance.store.evaluations import Evaluation
+from surveillance.use_case.fault import ConfigError
 
 TESTS = Path(__file__).parents[1]
 
@@ -205,3 +208,46 @@ def _evaluate_as_of(house: House, as_of: date) -> None:
             pending.finish(tx, claim, house.now)  # what the reports asked for, as of today
         pending.request(tx, [pending.Request("dune-fever", "north", as_of)], house.now)
     house.evaluate()
+
+
+def test_a_detector_that_needs_a_longer_past_gets_it_and_the_others_keep_theirs(tmp_path: Path) -> None:
+    detectors = [
+        {"name": "proximity", "parameters": {"radius_km": 1}},
+        {"name": "exceedance", "parameters": {"level": "region", "years": 3}},
+    ]
+    configuration = load_house(
+        tmp_path,
+        baseline_days=60,
+        detectors=detectors,
+        bands=[{"name": "watch", "any_of": [{"detector": "exceedance", "observed": 3}]}],
+    )
+    use_case, as_of = configuration.use_cases["dune-fever"], date(2250, 6, 30)
+    proximity, exceedance = configuration.detectors["dune-fever"]
+    assert (as_of - baseline_start(use_case, proximity, as_of)).days == 59
+    assert (as_of - baseline_start(use_case, exceedance, as_of)).days == 7 * (3 * 52 + 4) - 1
+    # No partner had covered the scope for so long.
+    assert configuration.study_start(use_case, "north", as_of) == date(2250, 1, 1)
+
+
+def test_a_level_that_a_scopes_areas_do_not_have_is_a_fault_of_its_file(tmp_path: Path) -> None:
+    detectors = [{"name": "exceedance", "parameters": {"level": "lad"}}]
+    bands = [{"name": "watch", "any_of": [{"detector": "exceedance", "observed": 3}]}]
+    with pytest.raises(ConfigError) as error:
+        load_house(tmp_path, detectors=detectors, bands=bands)
+    assert {(f.key, f.fix) for f in error.value.faults} == {
+        ("detectors[0].parameters.level", "Use one of: region")
+    }
+
+
+def test_an_area_is_complete_since_the_last_change_of_who_reports_it(tmp_path: Path) -> None:
+    joined = {
+        "coverage": [{"areas": "areas/planet", "within": {"region": "north"}, "since": date(2250, 5, 2)}]
+    }
+    partner = tmp_path / "partners" / "beta.yaml"
+    write_house(tmp_path)
+    partner.write_text(yaml.safe_dump(yaml.safe_load(partner.read_text()) | joined))
+    configuration = load_configuration(tmp_path)
+    use_case = configuration.use_cases["dune-fever"]
+    assert set(configuration.complete_from(use_case, "north", date(2250, 6, 30))) == {date(2250, 5, 2)}
+    assert set(configuration.complete_from(use_case, "south", date(2250, 6, 30))) == {date(2250, 1, 1)}
+    assert set(configuration.complete_from(use_case, "north", date(2250, 5, 1))) == {date(2250, 1, 1)}

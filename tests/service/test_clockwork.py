@@ -5,19 +5,23 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import select
 
-from small_house import House, incident
+from small_house import House, incident, message
 from surveillance import clockwork
 from surveillance.alerting.alert import Alert, Change
 from surveillance.configuration import Configuration, Region
 from surveillance.geography.area import AreaTable
-from surveillance.store import alerts
+from surveillance.store import alerts, partners
 from surveillance.store.tables import pending_evaluations
 from surveillance.store.tables import ticks as ticks_table
 from surveillance.use_case.model import Scope
+from surveillance.web.partners import partner_rows
+from surveillance.web.reading import Reading
 
 NO_AREAS = cast(AreaTable, None)
 
@@ -196,3 +200,59 @@ def test_ticks_of_two_workers_are_done_once(house: House) -> None:
     house.now += timedelta(days=1)
     answers: list[Any] = [first.tick(), second.tick()]
     assert answers == [True, False]
+
+
+def _reports(house: House, weeks: int, until: int = 0) -> None:
+    """Three records a day for so many weeks up to `until` days ago, received when they happened."""
+    batch = [
+        message(
+            10_000 + 10 * days_ago + n,
+            incident(f"daily-{days_ago}-{n}", days_ago=days_ago, area="n4", category="sunstroke"),
+            received_at=house.now - timedelta(days=days_ago),
+        )
+        for days_ago in range(until, 7 * weeks)
+        for n in range(3)
+    ]
+    house.ingest(*batch)
+
+
+def _midnight_of(house: House) -> None:
+    house.service.tick()
+    house.now += timedelta(days=1)
+    assert house.service.tick()
+
+
+def _shown_as_quiet() -> float | None:
+    labels = {"partner": "alpha", "kind": "incident"}
+    return REGISTRY.get_sample_value("surveillance_partner_quiet", labels)
+
+
+def test_at_midnight_a_partner_that_sends_less_than_it_used_to_is_stored_and_shown(house: House) -> None:
+    _reports(house, weeks=12, until=5)
+    _midnight_of(house)
+    with house.store.reading() as tx:
+        as_of, found = partners.judged(tx)["alpha", "incident"]
+    assert found.quiet
+    assert as_of == (house.now - timedelta(days=1)).date()
+    assert _shown_as_quiet() == 1
+    (row,) = (t for t in Reading(house.configuration, house.store).timeliness() if t.partner.id == "alpha")
+    assert row.quietness == found
+    page = partner_rows([row], house.now, ZoneInfo("UTC"))
+    assert "would be usual" in page[0].quiet_words
+    assert page[0].warning
+
+
+def test_a_partner_that_sends_as_it_always_did_is_not_quiet(house: House) -> None:
+    _reports(house, weeks=12)
+    _midnight_of(house)
+    with house.store.reading() as tx:
+        assert not partners.judged(tx)["alpha", "incident"][1].quiet
+    assert _shown_as_quiet() == 0
+    assert house.service.tick() is False  # judged once a midnight, not at every tick
+
+
+def test_a_partner_with_a_short_past_is_not_judged(house: House) -> None:
+    _reports(house, weeks=5)
+    _midnight_of(house)
+    with house.store.reading() as tx:
+        assert partners.judged(tx) == {}

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from store_factories import PLACE, T0, minutes
 
+from surveillance.detection.silence import Quietness
 from surveillance.events.dead_letter import DeadLetter
 from surveillance.events.refusal import Fault, RefusalCode
 from surveillance.store import dead_letters, ledger, partners, ticks
@@ -110,3 +111,13 @@ def test_a_partners_counts_add_up_and_its_newest_message_stays(store: Store) -> 
             Seen("north", "admission", T0, 1, 0),
             Seen("north", "incident", T0 + minutes(9), 15, 3),
         ]
+
+
+def test_what_is_judged_of_a_partner_replaces_what_was_judged_before(store: Store) -> None:
+    first, then = Quietness(7, 3, 14.5, 0.0001, True), Quietness(1, 4, 4.1, 0.9, False)
+    for day, one in ((T0.date(), first), (T0.date() + timedelta(days=1), then)):
+        for _ in range(2):
+            with store.transaction() as tx:
+                partners.judge(tx, {("north", "incident"): one}, day)
+    with store.reading() as tx:
+        assert partners.judged(tx) == {("north", "incident"): (T0.date() + timedelta(days=1), then)}

@@ -56,6 +56,12 @@ def test_where_people_died_by_or_survived_self_harm_readers_see_samaritans(name:
     assert any("116 123" in line for line in USE_CASES[name].wording.support_lines)
 
 
+def test_self_harm_of_young_people_is_counted_by_sex_in_every_local_authority() -> None:
+    (chosen,) = (d for d in USE_CASES["self-harm-admissions"].detectors if d.name == "exceedance")
+    assert chosen.parameters["level"] == "lad"
+    assert {"0-24 female", "0-24 male"} <= set(chosen.parameters["strata"])
+
+
 def test_every_covered_unit_exists_in_its_area_file() -> None:
     for partner in PARTNERS.values():
         for coverage in partner.coverage:

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from invented import MERSEYSIDE, NOW, SUPPORT, TIMELINESS, InventedSource, a_full_day, one_alert
 
+from surveillance.detection.silence import Quietness
 from surveillance.use_case.wording import harmful_words
 from surveillance.web.app import HEADERS, make_web
 
@@ -155,6 +156,14 @@ def test_a_silent_partner_is_not_good_news() -> None:
     assert "last report nothing yet" in page
     heard = client(InventedSource(partners=TIMELINESS[:1])).get("/").text
     assert "silence is not good news" not in heard
+
+
+def test_a_partner_that_sends_too_little_is_no_good_news_either() -> None:
+    quiet = replace(TIMELINESS[0], quietness=Quietness(7, 3, 14.4, 0.0002, True))
+    page = text_of(client(InventedSource(partners=[quiet])).get("/").text)
+    assert "unusually quiet, 3 new records in 7 days up to the last midnight, 14 would be usual" in page
+    usual = replace(TIMELINESS[0], quietness=Quietness(7, 13, 14.4, 0.6, False))
+    assert "quiet" not in client(InventedSource(partners=[usual])).get("/").text
 
 
 def test_the_queue_updates_itself_until_it_is_told_not_to() -> None:

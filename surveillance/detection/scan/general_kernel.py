@@ -129,6 +129,17 @@ def scan(field, goal, events, best):
                     for length in range(lengths):
                         cases = count[replicate, margin + field.shortest + length]
                         gained += cases >= goal.reach[rung, its, length]
+                elif field.high and gained > 0 and gained * lengths <= field.window_first[1]:
+                    near = 0
+                    for entry in range(at, until):
+                        key = np.int64(field.order[entry]) * replicates + replicate
+                        for event in range(events.first[key], events.first[key + 1]):
+                            here = margin + events.age[event]
+                            for length in range(lengths):
+                                long = field.shortest + length
+                                cases = count[replicate, here + long] - count[replicate, here + 1 - long]
+                                near += cases >= goal.least[rung, its, length]
+                    gained = gained if near > 0 else 0
                 if gained > 0 or field.low:
                     _compare(
                         field,

@@ -95,7 +95,9 @@ def scan(field, goal, events, best):
     one, as SaTScan comes by them.
     """
     replicates = events.replicates
-    margin = field.shortest + len(field.window_first) - 2
+    lengths = len(field.window_first) - 1
+    margin = field.shortest + lengths - 1
+    one_end = field.high and field.window_first[lengths] == lengths
     level = np.zeros(replicates, np.int64)
     held = np.zeros(field.cumulative.shape[1])
     # Room on both sides of the cumulative counts, so that no window needs its bounds checked.
@@ -112,6 +114,7 @@ def scan(field, goal, events, best):
                 until += 1
             for entry in range(at, until):
                 add(held, field.cumulative[field.order[entry]])
+            its = np.int64(field.bin[at])
             for replicate in range(replicates):
                 # In place: most circles gain nothing in most replicates, and a call costs more than looking.
                 gained = 0
@@ -120,8 +123,24 @@ def scan(field, goal, events, best):
                     for event in range(events.first[key], events.first[key + 1]):
                         _gain(count[replicate, margin:], events.age[event], events.cases[event])
                         gained += 1
+                rung, slot = level[replicate], one if best.by_centre else replicate
+                if one_end and gained > 0:
+                    gained = 0
+                    for length in range(lengths):
+                        cases = count[replicate, margin + field.shortest + length]
+                        gained += cases >= goal.reach[rung, its, length]
+                elif field.high and gained > 0 and gained * lengths <= field.window_first[1]:
+                    near = 0
+                    for entry in range(at, until):
+                        key = np.int64(field.order[entry]) * replicates + replicate
+                        for event in range(events.first[key], events.first[key + 1]):
+                            here = margin + events.age[event]
+                            for length in range(lengths):
+                                long = field.shortest + length
+                                cases = count[replicate, here + long] - count[replicate, here + 1 - long]
+                                near += cases >= goal.least[rung, its, length]
+                    gained = gained if near > 0 else 0
                 if gained > 0 or field.low:
-                    rung, slot = level[replicate], one if best.by_centre else replicate
                     _compare(
                         field,
                         goal,

@@ -1,7 +1,7 @@
 """What one evaluation asks, what it looks at, and the clusters that it finds. All its answer depends on."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -33,6 +33,15 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """What people decided about pairs of records: one person's or not, and linked."""
+
+    confirmed: Collection[Pair] = frozenset()
+    rejected: Collection[Pair] = frozenset()
+    tied: tuple[Pair, ...] = ()
+
+
+@dataclass(frozen=True)
 class Seen:
     """What one evaluation looked at; all that its answer depends on."""
 
@@ -61,19 +70,16 @@ def ask(claim: Claim, configuration: Configuration) -> Question:
 
 def look(tx: Transaction, question: Question) -> Seen:
     """Loads the cases as they were known then, each person or event once, and the scope's alerts."""
-    use_case, areas = question.use_case, question.region.read.index
+    use_case = question.use_case
     confirmed, rejected = line_list.duplicate_decisions(tx)
-    tied = links.confirmed_links(tx)
-    counted: dict[str, tuple[CountedCase, ...]] = {}
-    standing: dict[str, str] = {}
-    for place in use_case.places:
-        known = line_list.cases_known(
+    decided = Decided(confirmed, rejected, tuple(links.confirmed_links(tx)))
+    known = {
+        place.name: line_list.cases_known(
             tx, use_case.id, place.name, question.start, question.as_of, question.known_at
         )
-        cases = [case for case in known if case.area in areas]
-        linked = add_links(cases, tied)
-        counted[place.name] = count_once(linked, rejected, confirmed, use_case.count)
-        standing |= {str(case.key): case.member for case in cases}
+        for place in use_case.places
+    }
+    counted, standing = count(question, known, decided)
     raised = alerts.of_scope(tx, use_case.id, question.region.scope.id, question.start)
     # A member whose day has left the study is still a case: it leaves an alert only when withdrawn.
     older = {RecordKey.parse(m.rsplit("@", 1)[0]) for alert in raised for m in alert.members}
@@ -81,18 +87,42 @@ def look(tx: Transaction, question: Question) -> Seen:
         if isinstance(entry, Case) and entry.use_case == use_case.id and entry.day < question.start:
             standing.setdefault(str(entry.key), entry.member)
     last = evaluations.last_day(tx, use_case.id, question.region.scope.id)
-    return Seen(counted, tuple(tied), tuple(raised), standing, last)
+    return Seen(counted, decided.tied, tuple(raised), standing, last)
+
+
+def count(
+    question: Question, known: Mapping[str, Iterable[Case]], decided: Decided
+) -> tuple[dict[str, tuple[CountedCase, ...]], dict[str, str]]:
+    """By place, the scope's cases among those known, each person or event once; and what stands of them."""
+    areas = question.region.read.index
+    counted: dict[str, tuple[CountedCase, ...]] = {}
+    standing: dict[str, str] = {}
+    for place, of_place in known.items():
+        cases = [case for case in of_place if case.area in areas]
+        linked = add_links(cases, decided.tied)
+        counted[place] = count_once(linked, decided.rejected, decided.confirmed, question.use_case.count)
+        standing |= {str(case.key): case.member for case in cases}
+    return counted, standing
 
 
 def find_clusters(question: Question, seen: Seen, configuration: Configuration) -> tuple[Cluster, ...]:
     """Runs every detector of the use case at every place."""
     found: list[Cluster] = []
     for place, counted in seen.counted.items():
-        study = study_of(question, place, counted)
-        for detector in configuration.detectors[question.use_case.id]:
-            rng = np.random.default_rng(seed_of(question, place, counted, detector))
-            found += detector.detect(study, rng)
+        found += detect(question, place, counted, configuration.detectors[question.use_case.id])
     return tuple(found)
+
+
+def detect(
+    question: Question, place: str, counted: Sequence[CountedCase], detectors: Iterable[Detector]
+) -> list[Cluster]:
+    """What some detectors find at one place, each with random numbers of its own."""
+    study = study_of(question, place, counted)
+    found: list[Cluster] = []
+    for detector in detectors:
+        rng = np.random.default_rng(seed_of(question, place, counted, detector))
+        found += detector.detect(study, rng)
+    return found
 
 
 def study_of(question: Question, place: str, counted: Sequence[CountedCase]) -> Study:

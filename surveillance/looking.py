@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from surveillance.alerting.alert import Alert
 from surveillance.configuration import Configuration, Region
 from surveillance.detection.cluster import Cluster, Detector, Study
+from surveillance.detection.recurrence import independent_looks_a_day, recurrence_interval_days
+from surveillance.detection.scan.permutation import PermutationScan
 from surveillance.detection.study import make_study
 from surveillance.line_list.duplicates import CountedCase, Pair, count_once
 from surveillance.line_list.links import add_links
@@ -107,10 +109,32 @@ def count(
 
 def find_clusters(question: Question, seen: Seen, configuration: Configuration) -> tuple[Cluster, ...]:
     """Runs every detector of the use case at every place."""
-    found: list[Cluster] = []
-    for place, counted in seen.counted.items():
-        found += detect(question, place, counted, configuration.detectors[question.use_case.id])
-    return tuple(found)
+    detectors = configuration.detectors[question.use_case.id]
+    looks = independent_looks(question, detectors, {p: len(counted) for p, counted in seen.counted.items()})
+    return tuple(
+        with_recurrence(cluster, looks)
+        for place, counted in seen.counted.items()
+        for cluster in detect(question, place, counted, detectors)
+    )
+
+
+def independent_looks(question: Question, detectors: Iterable[Detector], cases: Mapping[str, int]) -> float:
+    """How many independent scans a day the use case's looks at these cases (by place) are worth."""
+    scans = sum(isinstance(detector, PermutationScan) for detector in detectors) * len(cases)
+    days = (question.as_of - question.start).days + 1
+    most = max(cases.values(), default=0)
+    return independent_looks_a_day(most / days, question.use_case.looks == "every_event", scans)
+
+
+def with_recurrence(cluster: Cluster, looks_a_day: float) -> Cluster:
+    """The cluster with the recurrence interval that is true of how its use case looks; p stays as it is."""
+    if cluster.p_value is None:
+        return cluster
+    return replace(
+        cluster,
+        recurrence_interval_days=recurrence_interval_days(cluster.p_value, looks_a_day),
+        parameters={**cluster.parameters, "independent_looks_a_day": round(looks_a_day, 4)},
+    )
 
 
 def detect(

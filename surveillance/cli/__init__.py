@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from surveillance.cli import alerts, demo, operate, publish, replay
+from surveillance.cli import alerts, demo, evaluate, operate, publish, replay
 from surveillance.cli.errors import explain
 
 app = typer.Typer(
@@ -13,7 +13,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Real-time public health surveillance: partner events in, cluster alerts out.",
 )
-for module in (operate, publish, replay, demo):
+for module in (operate, publish, replay, evaluate, demo):
     module.add_to(app)
 app.add_typer(alerts.app, name="alerts", help="Alerts as people read them.")
 

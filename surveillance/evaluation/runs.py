@@ -1,0 +1,196 @@
+"""Runs, spread by Dask over the cores of this machine or a cluster; each finished one is a line in a file."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from surveillance.evaluation.replay import Arm, Raised, Replay, Replayed
+from surveillance.evaluation.simulated import draw_history, is_injected
+from surveillance.evaluation.subject import Run, Subject
+from surveillance.line_list.record import Case
+from surveillance.looking import Decided
+from surveillance.store.line_list import ListedRow
+
+FILE = "runs.jsonl"
+CREDITED = 2  # cases of an injected cluster that an alert must hold to have found it
+Line = dict[str, Any]
+
+
+def arms_of(subject: Subject) -> tuple[Arm, ...]:
+    """Looks at every event and at midnight only, for each detector and for all of them together."""
+    names = dict.fromkeys(detector.name for detector in subject.configuration.detectors[subject.use_case.id])
+    kinds = (None, *names) if len(names) > 1 else (None,)
+    return tuple(Arm(looks, detector) for looks in ("every_event", "daily") for detector in kinds)
+
+
+def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
+    """One run, as the line that is kept of it."""
+    rng = np.random.default_rng([run.seed, *run.cell.encode()])
+    last = run.first + timedelta(days=run.days - 1)
+    rows = draw_history(subject.use_case, subject.region, run.background, rng, run.first, last, run.injection)
+    replay = Replay(
+        subject.configuration,
+        subject.use_case.id,
+        subject.region.scope.id,
+        rows,
+        Decided(),
+        (run.first, last),
+        arms,
+    )
+    done = replay.run()
+    line: Line = {
+        "run": run.key,
+        "cell": run.cell,
+        "seed": run.seed,
+        "fingerprint": subject.fingerprint,
+        "days": run.days,
+        "looks": done.looks,
+        "alerts": _alerts(done.raised),
+    }
+    if run.injection is None:
+        return {**line, "alarms": _alarms(done, subject)}
+    return {**line, **_found(rows, done.raised)}
+
+
+def _alerts(raised: Iterable[Raised]) -> list[Line]:
+    """Every step of every alert to a stronger band."""
+    return [
+        {
+            "arm": one.arm,
+            "alert": one.alert[:8],
+            "at": one.at.isoformat(timespec="seconds"),
+            "band": one.severity,
+            "detectors": list(one.detectors),
+            "members": len(one.records),
+        }
+        for one in raised
+    ]
+
+
+def _alarms(done: Replayed, subject: Subject) -> list[Line]:
+    """What the scans found at each look, for other thresholds than the bands'."""
+    positions, index = subject.region.read.positions_km, subject.region.read.index
+    return [
+        {
+            "at": one.at.isoformat(timespec="seconds"),
+            "midnight": one.midnight,
+            "cases_a_day": round(one.cases_a_day, 4),
+            "place": one.place,
+            "km": [round(float(km), 3) for km in positions[index[one.centre]]],
+            "p": one.p_value,
+            "observed": one.observed,
+            "expected": round(one.expected, 3),
+            "window_days": one.window_days,
+        }
+        for one in done.alarms
+    ]
+
+
+def _found(rows: Sequence[ListedRow], raised: Sequence[Raised]) -> Line:
+    """How many people were injected, and by arm and band the days from the first of their case days to the
+    first alert that holds enough of their records."""
+    injected = {row.entry.key: row.entry.day for row in rows if isinstance(row.entry, Case)}
+    injected = {key: day for key, day in injected.items() if is_injected(str(key))}
+    persons = {str(key).rsplit("-", 1)[1] for key in injected}
+    if not injected:
+        return {"injected": 0, "found": {}}
+    begin = datetime.combine(min(injected.values()), time(), UTC)
+    found: dict[str, dict[str, float]] = {}
+    for one in raised:
+        if len({r.rsplit("-", 1)[1] for r in one.records if is_injected(r)}) >= CREDITED:
+            days = round((one.at - begin) / timedelta(days=1), 3)
+            found.setdefault(one.arm, {}).setdefault(one.severity, days)
+    return {"injected": len(persons), "found": found}
+
+
+def finished(path: Path, fingerprint: str) -> dict[str, Line]:
+    """The runs that a file holds of this subject, by key. A line that was cut off when a run was killed does
+    not count."""
+    lines: dict[str, Line] = {}
+    if path.exists():
+        for text in path.read_text().splitlines():
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if line.get("fingerprint") == fingerprint:
+                lines[line["run"]] = line
+    return lines
+
+
+def run_all(
+    subject: Subject,
+    runs: Sequence[Run],
+    path: Path,
+    scheduler: str | None = None,
+    workers: int | None = None,
+) -> Iterator[Line]:
+    """Performs the runs that the file does not hold yet; yields each line once it is in the file."""
+    done = finished(path, subject.fingerprint)
+    owed = [run for run in runs if run.key not in done]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not owed:
+        return
+    with path.open("a+b") as file, _client(scheduler, workers) as client:
+        _end_line(file)
+        for line in _spread(client, subject, owed):
+            file.write(json.dumps(line).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+            yield line
+
+
+def _spread(client: Any, subject: Subject, owed: Sequence[Run]) -> Iterator[Line]:
+    """Performs runs on the cluster, a few more at a time than it has workers; in the order of their ends."""
+    from distributed import as_completed
+
+    sent = client.scatter(subject, broadcast=True)
+    arms = arms_of(subject)
+    waiting = iter(owed)
+    slots = max(2 * len(client.scheduler_info()["workers"]), 2)
+    first = [
+        client.submit(perform, sent, run, arms, pure=False)
+        for _, run in zip(range(slots), waiting, strict=False)
+    ]
+    completed = as_completed(first)
+    for future in completed:
+        line = future.result()
+        following = next(waiting, None)
+        if following is not None:
+            completed.add(client.submit(perform, sent, following, arms, pure=False))
+        yield line
+
+
+@contextmanager
+def _client(scheduler: str | None, workers: int | None) -> Iterator[Any]:
+    """A cluster that is there, or one process for each core of this machine."""
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        with Client(scheduler) as client:
+            client.wait_for_workers(1, timeout=60)
+            yield client
+        return
+    count = workers or os.cpu_count() or 1
+    with (
+        LocalCluster(
+            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def _end_line(file: Any) -> None:
+    """A line that was cut off ends before the next one begins."""
+    file.seek(0, os.SEEK_END)
+    if file.tell() > 0:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")

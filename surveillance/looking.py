@@ -87,7 +87,7 @@ def look(tx: Transaction, question: Question) -> Seen:
     older = {RecordKey.parse(m.rsplit("@", 1)[0]) for alert in raised for m in alert.members}
     for entry in line_list.current_entries(tx, older):
         if isinstance(entry, Case) and entry.use_case == use_case.id and entry.day < question.start:
-            standing.setdefault(str(entry.key), entry.member)
+            standing.setdefault(entry.id, entry.member)
     last = evaluations.last_day(tx, use_case.id, question.region.scope.id)
     return Seen(counted, decided.tied, tuple(raised), standing, last)
 
@@ -103,7 +103,7 @@ def count(
         cases = [case for case in of_place if case.area in areas]
         linked = add_links(cases, decided.tied)
         counted[place] = count_once(linked, decided.rejected, decided.confirmed, question.use_case.count)
-        standing |= {str(case.key): case.member for case in cases}
+        standing |= {case.id: case.member for case in cases}
     return counted, standing
 
 
@@ -141,10 +141,10 @@ def detect(
     question: Question, place: str, counted: Sequence[CountedCase], detectors: Iterable[Detector]
 ) -> list[Cluster]:
     """What some detectors find at one place, each with random numbers of its own."""
-    study = study_of(question, place, counted)
+    study, fingerprint = study_of(question, place, counted), fingerprint_of(counted)
     found: list[Cluster] = []
     for detector in detectors:
-        rng = np.random.default_rng(seed_of(question, place, counted, detector))
+        rng = np.random.default_rng(seed_of(question, place, fingerprint, detector))
         found += detector.detect(study, rng)
     return found
 
@@ -153,7 +153,7 @@ def study_of(question: Question, place: str, counted: Sequence[CountedCase]) -> 
     """What a detector is given: counted cases as arrays, in the order of their ids."""
     ordered = sorted(counted, key=lambda c: c.case.key)
     return make_study(
-        ids=[str(c.case.key) for c in ordered],
+        ids=[c.case.id for c in ordered],
         codes=[c.case.area for c in ordered],
         days=[c.case.day for c in ordered],
         tokens=[c.tokens for c in ordered],
@@ -164,9 +164,14 @@ def study_of(question: Question, place: str, counted: Sequence[CountedCase]) -> 
     )
 
 
-def seed_of(question: Question, place: str, counted: Sequence[CountedCase], detector: Detector) -> int:
-    """Same cases, same day, same detector: same random numbers, on any worker, at any time."""
+def fingerprint_of(counted: Sequence[CountedCase]) -> str:
+    """Of the cases as they are counted, in whatever order."""
     members = sorted(c.case.member for c in counted)
+    return hashlib.sha256("\n".join(members).encode()).hexdigest()
+
+
+def seed_of(question: Question, place: str, fingerprint: str, detector: Detector) -> int:
+    """Same cases, same day, same detector: same random numbers, on any worker, at any time."""
     text = "\n".join(
         (
             question.use_case.id,
@@ -175,7 +180,7 @@ def seed_of(question: Question, place: str, counted: Sequence[CountedCase], dete
             place,
             detector.name,
             detector.version,
-            *members,
+            fingerprint,
         )
     )
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

@@ -164,13 +164,15 @@ def _look_at(later: date, claim: pending.Claim, question: Question, store: Store
 
 
 def change_alerts(
-    question: Question, seen: Seen, clusters: Iterable[Cluster], now: datetime
+    question: Question, seen: Seen, clusters: Sequence[Cluster], now: datetime
 ) -> tuple[AlertChange, ...]:
     """What the clusters that reach a severity band change in the scope's alerts."""
+    members = {member for cluster in clusters for member in cluster.members}
     behind: defaultdict[str, list[str]] = defaultdict(list)
     for counted in seen.counted.values():
         for one in counted:  # a person's records may differ by place: all of them are behind the case
-            behind[str(one.case.key)] += one.records
+            if one.case.id in members:
+                behind[one.case.id] += one.records
     use_case = question.use_case
     looked = Look(
         use_case=use_case.id,

@@ -8,7 +8,6 @@ import numpy.typing as npt
 # Given the first replicate, how many, and ascending levels: how many levels each replicate reaches.
 Reached = Callable[[int, int, npt.NDArray[np.float64]], npt.NDArray[np.int64]]
 
-FIRST_WAVE = 32
 LARGEST_WAVE = 256
 
 
@@ -28,8 +27,8 @@ def p_values(
     """
     open_ = dict.fromkeys(range(len(observed)), 0)
     result: list[float | None] = [None] * len(observed)
-    whole = replicates if max_p >= 1.0 and sequential_exceedances is None else None
-    for first, count in _waves(replicates, whole):
+    enough = sequential_exceedances or max(1, int(max_p * (1 + replicates)))  # exceedances that end a search
+    for first, count in _waves(replicates, enough):
         if not open_:
             break
         levels = np.array(sorted({observed[index] for index in open_}))
@@ -51,11 +50,14 @@ def p_values(
     return tuple(result)
 
 
-def _waves(replicates: int, whole: int | None) -> Iterator[tuple[int, int]]:
-    """(first, count): small waves first, since most looks find nothing; one if nothing can stop early."""
-    first, size = 0, whole or FIRST_WAVE
+def _waves(replicates: int, enough: int) -> Iterator[tuple[int, int]]:
+    """(first, count): small waves first, since most looks find nothing; one if nothing can stop early.
+
+    Half of all looks are at something that every second replicate exceeds; then half as many again.
+    """
+    first, size = 0, 2 * enough
     while first < replicates:
         count = min(size, replicates - first)
         yield first, count
         first += count
-        size = min(2 * size, LARGEST_WAVE)
+        size = min(max(first // 2, 1), LARGEST_WAVE)

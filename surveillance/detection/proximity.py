@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KDTree
 
 from surveillance.detection.cluster import Cluster, Study
 from surveillance.detection.parameters import check, evidence, number, whole
@@ -66,7 +66,8 @@ class Proximity:
         groups = self._groups(study, positions)
         alive = [group for group in groups if study.day[group].max() >= study.days - 1 - self.window_days]
         inside = study.locations.inside
-        clusters = [self._cluster(study, positions, group) for group in alive]
+        areas = KDTree(positions)
+        clusters = [self._cluster(study, positions, areas, group) for group in alive]
         told = [
             one for one in clusters if inside is None or inside[study.locations.codes.index(one.areas[0])]
         ]
@@ -76,13 +77,13 @@ class Proximity:
         """Members of each cluster, as indices of cases in id order."""
         by_id = np.array(sorted(range(len(study.ids)), key=study.ids.__getitem__))
         places, day = positions[study.location[by_id]], study.day[by_id].astype(np.int64)
-        tree = _tree(places)
+        tree = KDTree(places)
         some = self._around_alive(tree, places, day, study.days - 1 - self.window_days)
         near, km = self._neighbours(some, tree, places, day)
         label = _label(near, km, day, self.min_cases)
         return [by_id[label == one] for one in range(label.max(initial=-1) + 1)]
 
-    def _around_alive(self, tree: NearestNeighbors, positions: Positions, day: Ints, alive: int) -> Ints:
+    def _around_alive(self, tree: KDTree, positions: Positions, day: Ints, alive: int) -> Ints:
         """The cases that can decide about a cluster with a case on the day `alive` or later.
 
         From these cases on, through every core, to the neighbours of whatever was reached: they say to
@@ -100,7 +101,7 @@ class Proximity:
         return np.unique(edge)
 
     def _neighbours(
-        self, some: Ints, tree: NearestNeighbors, positions: Positions, day: Ints
+        self, some: Ints, tree: KDTree, positions: Positions, day: Ints
     ) -> tuple[Pairs, npt.NDArray[np.float64]]:
         """Pairs of some cases with all their neighbours (each with itself too), and their distance in km."""
         parts = [
@@ -114,20 +115,20 @@ class Proximity:
         return (one, other), km
 
     def _neighbours_of(
-        self, some: Ints, tree: NearestNeighbors, positions: Positions, day: Ints
+        self, some: Ints, tree: KDTree, positions: Positions, day: Ints
     ) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
         one, other, km = _within(tree, positions, positions[some], self.radius_km)
         one = some[one]
         together = np.abs(day[one] - day[other]) <= self.window_days
         return one[together], other[together], km[together]
 
-    def _cluster(self, study: Study, positions: Positions, group: Ints) -> Cluster:
+    def _cluster(self, study: Study, positions: Positions, areas_tree: KDTree, group: Ints) -> Cluster:
         used, cases = np.unique(study.location[group], return_counts=True)
         km = np.sqrt(((positions[used][:, None] - positions[used][None]) ** 2).sum(axis=2))
         # The centre is the area from which the cluster reaches least far; of equals the one with most cases.
         centre = np.lexsort((used, -cases, km.max(axis=1)))[0]
         areas = used[np.lexsort((used, np.arange(len(used)) != centre, km[centre]))]
-        expected, basis = self._expected(study, positions, group)
+        expected, basis = self._expected(study, positions, areas_tree, group)
         return Cluster(
             detector=self.name,
             detector_version=self.version,
@@ -148,19 +149,20 @@ class Proximity:
             expected_basis=basis,
         )
 
-    def _expected(self, study: Study, positions: Positions, group: Ints) -> tuple[float, str]:
+    def _expected(
+        self, study: Study, positions: Positions, areas_tree: KDTree, group: Ints
+    ) -> tuple[float, str]:
         """Expected cases in the union of the members' balls, and what that rests on."""
-        member, near, _ = _within(
-            _tree(positions), positions, positions[study.location[group]], self.radius_km
-        )
-        covered = np.zeros((len(positions), study.days), np.bool_)
+        member, near, _ = _within(areas_tree, positions, positions[study.location[group]], self.radius_km)
+        used, row = np.unique(near, return_inverse=True)
+        covered = np.zeros((len(used), study.days), np.bool_)
         for index, day in enumerate(study.day[group]):
-            covered[near[member == index], max(day - self.window_days, 0) : day + self.window_days + 1] = True
+            covered[row[member == index], max(day - self.window_days, 0) : day + self.window_days + 1] = True
         population = study.locations.population
         if population is not None and population.sum() > 0:
-            share = covered.sum(axis=1) @ population / (population.sum() * study.days)
+            share = covered.sum(axis=1) @ population[used] / (population.sum() * study.days)
             return float(len(study.ids) * share), BY_POPULATION
-        by_area = np.bincount(study.location, minlength=len(positions))
+        by_area = np.bincount(study.location, minlength=len(positions))[used]
         by_day = np.bincount(study.day, minlength=study.days)
         return float(by_area @ covered @ by_day / len(study.ids)), BY_CASES
 
@@ -183,15 +185,11 @@ def _label(near: Pairs, km: npt.NDArray[np.float64], day: Ints, min_cases: int) 
     return label
 
 
-def _tree(positions: Positions) -> NearestNeighbors:
-    return NearestNeighbors(algorithm="kd_tree").fit(positions)
-
-
 def _within(
-    tree: NearestNeighbors, positions: Positions, of: Positions, radius_km: float
+    tree: KDTree, positions: Positions, of: Positions, radius_km: float
 ) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
     """Pairs (index in `of`, in `positions`) at most `radius_km` apart, to the micrometre, and their km."""
-    around = tree.radius_neighbors(of, radius=radius_km + MICROMETRE_KM, return_distance=False)
+    around = tree.query_radius(of, radius_km + MICROMETRE_KM)
     one = np.repeat(np.arange(len(of)), [len(found) for found in around])
     other = np.concatenate(around).astype(np.int64)
     km = np.sqrt(((of[one] - positions[other]) ** 2).sum(axis=1))

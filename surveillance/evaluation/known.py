@@ -60,7 +60,7 @@ class Known:
         """The counted cases of these ids."""
         groups = {self._group[key] for key in map(RecordKey.parse, ids) if key in self._group}
         every = (one for group in sorted(groups) for one in self._counted.get(group, ()))
-        return tuple(one for one in every if str(one.case.key) in ids)
+        return tuple(one for one in every if one.case.id in ids)
 
     def standing(self, records: Iterable[str], as_of: date) -> dict[str, str]:
         """Of these records, those that are cases now, with their versions."""

@@ -4,9 +4,10 @@ Records are never merged here. Counting once is undone by a rejection and made f
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import attrgetter
 
 from surveillance.line_list.components import components
 from surveillance.line_list.record import Case, RecordKey
@@ -69,20 +70,29 @@ def count_once(
     record within n days (n included) of the one counted last is the same episode. Records of a confirmed
     pair are one event in any case. `cases` holds one case per record.
     """
-    ordered = sorted(cases, key=lambda case: (case.day, case.key))
-    at = {case.key: case for case in ordered}
-    same_event = [p for p in confirmed if p[0] in at and p[1] in at]
+    ordered = sorted(sorted(cases, key=attrgetter("key")), key=attrgetter("day"))
+    keys = {case.key for case in ordered}
+    same_event = [p for p in confirmed if p[0] in keys and p[1] in keys]
+    same_person = [] if count.unit == "event" else list(_shared_keys(ordered, frozenset(rejected)))
+    joined = {key for p in (*same_event, *same_person) for key in p}
+    counted = [_count_as_one([case]) for case in ordered if case.key not in joined]  # nearly all of them
+    at = {case.key: case for case in ordered if case.key in joined}
+    counted += _count_joined(at, same_event, same_person, count)
+    return tuple(sorted(counted, key=lambda one: (one.case.day, one.case.key)))
+
+
+def _count_joined(
+    at: Mapping[RecordKey, Case], same_event: Sequence[Pair], same_person: Sequence[Pair], count: Count
+) -> Iterator[CountedCase]:
     events = components(at, same_event)
     if count.unit == "event":
-        return tuple(_count_as_one([at[key] for key in event]) for event in events)
-    same_person = [*same_event, *_shared_keys(ordered, frozenset(rejected))]
+        yield from (_count_as_one([at[key] for key in event]) for event in events)
+        return
     event_of = {key: number for number, event in enumerate(events) for key in event}
-    counted: list[CountedCase] = []
-    for person in components(at, same_person):
+    for person in components(at, (*same_event, *same_person)):
         numbers = dict.fromkeys(event_of[key] for key in person)
         of_person = [[at[key] for key in events[number]] for number in numbers]
-        counted.extend(_count_as_one(episode) for episode in _episodes(of_person, count))
-    return tuple(sorted(counted, key=lambda one: (one.case.day, one.case.key)))
+        yield from (_count_as_one(episode) for episode in _episodes(of_person, count))
 
 
 def _episodes(events: Sequence[list[Case]], count: Count) -> Iterator[list[Case]]:
@@ -132,7 +142,7 @@ def _shared_keys(cases: Iterable[Case], rejected: frozenset[Pair]) -> Iterator[P
 
 
 def _count_as_one(cases: Sequence[Case]) -> CountedCase:
-    if len(cases) == 1:  # nearly all of them, and there are many
+    if len(cases) == 1:
         return CountedCase(cases[0], (cases[0].member,))
     ordered = sorted(cases, key=lambda case: (case.day, case.key))
     joined = replace(

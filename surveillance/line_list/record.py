@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 
@@ -43,7 +44,7 @@ class RecordVersion:
         return self.version, self.content_hash
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """A record that counts for a use case, at one place (`residence`, `incident`, `care_home`, ...).
 
@@ -63,10 +64,15 @@ class Case:
     sex: str | None = None
     tokens: tuple[str, ...] = ()
 
-    @property
+    @cached_property
+    def id(self) -> str:
+        """The record as text."""
+        return str(self.key)
+
+    @cached_property
     def member(self) -> str:
         """How an alert names this case: record@version."""
-        return f"{self.key}@{self.version}"
+        return f"{self.id}@{self.version}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import Engine, delete, func, or_, select
 
 from surveillance.line_list.record import Case, Exclusion, RecordKey
 from surveillance.store.database import Transaction
@@ -66,6 +67,8 @@ _ENTRY = (
     line_list.c.tokens,
 )
 _JOINED = line_list.join(records, line_list.c.record == records.c.record)
+# By database, use case and place: the rows of the last look, by their number.
+_kept: WeakKeyDictionary[Engine, dict[tuple[str, str], dict[int, Case]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +119,13 @@ def replace_rows(tx: Transaction, keys: Collection[RecordKey], rows: Iterable[Li
 def cases_known(
     tx: Transaction, use_case: str, place: str, first_day: date, last_day: date, known_at: datetime
 ) -> list[Case]:
-    """The cases of these days (both included) as they were known at `known_at`, sorted by key."""
-    rows = tx.execute(
-        select(*_ENTRY)
-        .select_from(_JOINED)
-        .where(
+    """The cases of these days (both included) as they were known at `known_at`, sorted by key.
+
+    A row is written once and its number never given again, so only rows that the last call for this use case
+    and place did not see are read.
+    """
+    known = tx.execute(
+        select(line_list.c.id).where(
             line_list.c.use_case == use_case,
             line_list.c.place == place,
             line_list.c.day.between(first_day, last_day),
@@ -128,7 +133,17 @@ def cases_known(
             or_(line_list.c.known_until.is_(None), line_list.c.known_until > known_at),
         )
     )
-    return sorted(map(_case, rows.all()), key=lambda case: case.key)
+    numbers = known.scalars().all()
+    kept = _kept.setdefault(tx.engine, {})
+    seen = kept.get((use_case, place), {})
+    new: dict[int, Case] = {}
+    for some in chunks(number for number in numbers if number not in seen):
+        rows = tx.execute(
+            select(line_list.c.id, *_ENTRY).select_from(_JOINED).where(line_list.c.id.in_(some))
+        )
+        new |= {number: _case(row) for number, *row in rows.all()}
+    kept[use_case, place] = cases = {n: seen[n] if n in seen else new[n] for n in numbers}
+    return sorted(cases.values(), key=lambda case: case.key)
 
 
 def ever_known(tx: Transaction, use_case: str) -> list[ListedRow]:

@@ -87,6 +87,7 @@ class Listed(Base):
             postgresql_where=text("known_until IS NULL"),
         ),
         Index("ix_line_list_record", "record"),
+        {"sqlite_autoincrement": True},  # no number twice: what was read under one is kept between looks
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, comment="row number, without meaning")

@@ -70,13 +70,15 @@ def test_the_seed_depends_on_every_case_and_on_nothing_else(house: House) -> Non
     question, seen = _asked(house)
     detector = house.configuration.detectors["dune-fever"][0]
     counted = seen.counted["residence"]
-    seed = looking.seed_of(question, "residence", counted, detector)
-    assert looking.seed_of(question, "residence", counted[::-1], detector) == seed
+    whole = looking.fingerprint_of(counted)
+    seed = looking.seed_of(question, "residence", whole, detector)
+    assert looking.fingerprint_of(counted[::-1]) == whole
+    revised = looking.fingerprint_of([_next_version(counted[0]), *counted[1:]])
     others = {
-        looking.seed_of(question, "residence", counted[1:], detector),
-        looking.seed_of(question, "incident", counted, detector),
-        looking.seed_of(replace(question, as_of=question.start), "residence", counted, detector),
-        looking.seed_of(question, "residence", [_next_version(counted[0]), *counted[1:]], detector),
+        looking.seed_of(question, "residence", looking.fingerprint_of(counted[1:]), detector),
+        looking.seed_of(question, "incident", whole, detector),
+        looking.seed_of(replace(question, as_of=question.start), "residence", whole, detector),
+        looking.seed_of(question, "residence", revised, detector),
     }
     assert len(others | {seed}) == 5
 

@@ -105,6 +105,14 @@ def test_cases_are_told_as_they_were_known_at_the_time(store: Store) -> None:
         assert line_list.current_entries(tx, {key()}) == [gone]
 
 
+def test_what_was_read_before_is_never_told_again_in_place_of_what_was_rewritten(store: Store) -> None:
+    # The newest row is deleted and written anew with the same version: its number must be a new one.
+    for area in ("E1", "E2", "E3"):
+        one = case(area=area)
+        _list(store, ListedRow(one, T0, None))
+        assert [_known(store, 0), _known(store, 0)] == [[one], [one]]
+
+
 def test_only_cases_of_the_days_the_place_and_the_use_case_are_told_sorted_by_key(store: Store) -> None:
     days = (-1, 0, 9, 10)
     cases = [case(key(f"r{9 - n}"), day=DAY + timedelta(days=n)) for n in days]

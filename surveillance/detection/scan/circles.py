@@ -35,15 +35,6 @@ class Circles:
     tied: npt.NDArray[np.bool_]
     positions: _Positions
 
-    def locations_until(self, row: int, location: int) -> npt.NDArray[np.int32]:
-        """The smallest circle around centre `row` that holds `location`, as locations."""
-        around = slice(self.first[row], self.first[row + 1])
-        order, tied = self.order[around], self.tied[around]
-        after = np.flatnonzero(order == location)[0] + 1
-        while after < len(order) and tied[after]:
-            after += 1
-        return order[:after]
-
     def radius_km(self, row: int, locations: npt.NDArray[np.int32]) -> float:
         """Distance from centre `row` to the last of `locations`."""
         gap = self.positions[locations[-1]] - self.positions[self.centres[row]]

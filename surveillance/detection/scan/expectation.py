@@ -29,75 +29,58 @@ def log_likelihood_ratio(observed, expected, total):
 
 
 @compiled
-def lay_out(first, order, tied, cases_at, limit, fill, entry_first, entry_location, entry_cases):
-    """Per centre, the locations with cases that its circles may hold, and the cases of the circle there.
-
-    cases_at: (n, strata). limit: most cases in a circle. A location's entry carries the cases of the circle
-    that ends with its tie group: a smaller one does not exist. Called without `fill` it only counts, into
-    entry_first: (k + 1,). Then entry_location: (m,), entry_cases: (m, strata).
-    """
-    strata = cases_at.shape[1]
-    inside = np.zeros(strata, np.int64)
-    entries = 0
-    for row in range(len(first) - 1):
-        inside[:] = 0
-        held = 0
-        at = first[row]
-        while at < first[row + 1]:
-            after = at + 1
-            while after < first[row + 1] and tied[after]:
-                after += 1
-            group = 0
-            for one in range(at, after):
-                for stratum in range(strata):
-                    group += cases_at[order[one], stratum]
-            held += group
-            if held > limit:
-                break
-            opened = entries
-            for one in range(at, after):
-                here = 0
-                for stratum in range(strata):
-                    inside[stratum] += cases_at[order[one], stratum]
-                    here += cases_at[order[one], stratum]
-                if here > 0:
-                    if fill:
-                        entry_location[entries] = order[one]
-                    entries += 1
-            if fill:
-                for entry in range(opened, entries):
-                    for stratum in range(strata):
-                        entry_cases[entry, stratum] = inside[stratum]
-            at = after
-        entry_first[row + 1] = entries
-
-
-@compiled
-def expected_in(entry_cases, entry, share, window):
+def expected_in(inside, share, window):
     """Expected count of a circle and window: cases of the circle times the window's share, by stratum."""
     expected = 0.0
-    for stratum in range(share.shape[0]):
-        expected += entry_cases[entry, stratum] * share[stratum, window, 0] / share[stratum, window, 1]
+    for stratum in range(len(inside)):
+        expected += inside[stratum] * share[stratum, window, 0] / share[stratum, window, 1]
     return expected
 
 
 @compiled
-def lowest_expected(entry_first, entry_cases, entry_bin, share, lowest):
-    """Fill lowest: (bins, windows) with the least expected count of any circle of the bin."""
+def classify(first, order, tied, weight, limit, bin_of, bin_, stop):
+    """Fill bin_: (m,) with the class of the circle that ends there, and stop: (k,) with where circles end.
+
+    weight: (locations, strata). bin_of: (limit + 1,) class of a circle of so many cases. Locations at one
+    distance enter together: they have the class of the circle with all of them.
+    """
+    strata = weight.shape[1]
+    for row in range(len(first) - 1):
+        held, at, end = 0, first[row], first[row + 1]
+        while at < end:
+            after = at + 1
+            while after < end and tied[after]:
+                after += 1
+            for entry in range(at, after):
+                for stratum in range(strata):
+                    held += weight[order[entry], stratum]
+            if held > limit:
+                break
+            for entry in range(at, after):
+                bin_[entry] = bin_of[held]
+            at = after
+        stop[row] = at
+
+
+@compiled
+def lowest_expected(first, stop, order, bin_, weight, share, lowest):
+    """Fill lowest: (bins, windows) with the least expected count of any circle of the bin, else infinity."""
     strata, windows = share.shape[:2]
+    inside = np.zeros(strata, np.int64)
     lowest[:] = np.inf
-    fewest = np.full(len(lowest), np.iinfo(np.int64).max)
-    for row in range(len(entry_first) - 1):
-        last_bin = np.int64(-1)
-        for entry in range(entry_first[row], entry_first[row + 1]):
-            # Circles grow, so the first of a bin is the centre's least.
-            one = np.int64(entry_bin[entry])
-            if one == last_bin or (strata == 1 and entry_cases[entry, 0] >= fewest[one]):
+    for row in range(len(first) - 1):
+        inside[:] = 0
+        last_bin = -1
+        for entry in range(first[row], stop[row]):
+            for stratum in range(strata):
+                inside[stratum] += weight[order[entry], stratum]
+            bin_at = np.int64(bin_[entry])
+            # Circles grow, so the first of a bin is the centre's least; one that ties still enter is less.
+            if bin_at == last_bin:
                 continue
-            last_bin = one
-            fewest[one] = entry_cases[entry, 0]
+            last_bin = bin_at
             for window in range(windows):
-                lowest[one, window] = min(lowest[one, window], expected_in(entry_cases, entry, share, window))
+                lowest[bin_at, window] = min(lowest[bin_at, window], expected_in(inside, share, window))
 
 
 @compiled

@@ -8,8 +8,8 @@ What makes it fast, without giving up exactness:
 - A replicate draws only the cases of the last W days. A location drawn has one row of cumulative counts,
   a lane per window length, packed into 64-bit words: one addition moves a circle on by one location for
   all its windows, one more compares them all.
-- Circles of a centre are visited only where they gain a case: a bitmap over the distance order sorts the
-  locations drawn.
+- The rows of many replicates lie together, location after location. A centre's circles grow once for all of
+  them, and only where a replicate has a case is anything done.
 """
 
 from typing import NamedTuple
@@ -27,21 +27,22 @@ BLOCK_WORDS = lanes.WORDS
 class Ground(NamedTuple):
     """What stays the same over replicates.
 
-    first: (k + 1,) int64 where each centre's entries start, one entry per location with cases, in distance
-    order. location: (m,) int32. bin: (m,) uint8 class of the circle. cases: (m, strata) int32 cases of the
-    circle that ends there. share: (strata, windows, 2) recent and all cases. lane_bits: 8, 16 or 32.
-    guard: the highest bit of every lane. locations: how many have cases.
+    first, order, tied: the circles, as in `circles.Circles`. stop: (k,) int64 where a centre's circles end.
+    bin: (m,) uint8 class of the circle that ends at this place of the order, or with its ties. weight:
+    (locations, strata) int64, the cases of each location. share: (strata, windows, 2) recent and all cases.
+    lane_bits: 8, 16 or 32. guard: the highest bit of every lane.
     """
 
     first: npt.NDArray[np.int64]
-    location: npt.NDArray[np.int32]
+    stop: npt.NDArray[np.int64]
+    order: npt.NDArray[np.int32]
+    tied: npt.NDArray[np.bool_]
     bin: npt.NDArray[np.uint8]
-    cases: npt.NDArray[np.int32]
+    weight: npt.NDArray[np.int64]
     share: npt.NDArray[np.float64]
     total: float
     lane_bits: int
     guard: np.uint64
-    locations: int
 
 
 class Goal(NamedTuple):
@@ -49,8 +50,9 @@ class Goal(NamedTuple):
 
     levels: ascending. reach: (levels, bins, windows) int64 smallest count that can reach the level.
     gap: uint64 guard - reach in every lane, level after level, in each its blocks, their bins, their words:
-    adding the count sets the guard bit where it gets there. Flat, since a view in a loop costs more than the
-    loop. keep_highest: find the highest statistic, else only the levels reached.
+    adding the count sets the guard bit where it gets there. After the last level comes one that nothing
+    reaches. Flat, since a view in a loop costs more than the loop. keep_highest: find the highest statistic,
+    else only the levels reached.
     """
 
     levels: npt.NDArray[np.float64]
@@ -77,11 +79,11 @@ class Null(NamedTuple):
 
 
 _ONE = np.uint64(1)
+_BLOCK_WORDS = np.uint64(BLOCK_WORDS)
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _LOW = np.uint64(0xFFFFFFFF)
-_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32))
 
 
@@ -128,142 +130,208 @@ def _draw(seed, replicate, null, pool, location):
 
 
 @compiled
-def _add_cases(location, age, patterns, blocks, locations, rows, rows_at, drawn, drawn_at):
-    """Add recent cases to their locations' rows; fills drawn with those locations, returns how many."""
-    count = 0
-    last = rows_at + (blocks - 1) * locations * BLOCK_WORDS
-    for case in range(len(location)):
-        here = np.int64(location[case]) * BLOCK_WORDS
-        # The longest window counts every recent case: the last block tells whether the row is new.
-        if not lanes.meets(lanes.load(rows, last + here), _ALL):
-            drawn[drawn_at + count] = location[case]
-            count += 1
-        for block in range(blocks):
-            at = rows_at + block * locations * BLOCK_WORDS + here
-            pattern = lanes.load(patterns, (age[case] * blocks + block) * BLOCK_WORDS)
-            lanes.store(rows, at, lanes.add(lanes.load(rows, at), pattern))
-    return count
+def _draw_all(seed, first_replicate, replicates, null):
+    """(replicates, recent cases) int32: where the recent cases of each replicate are."""
+    location = np.empty((replicates, len(null.ages)), np.int32)
+    pool = np.empty(len(null.cases), np.int32)
+    for one in range(replicates):
+        _draw(seed, first_replicate + one, null, pool, location[one])
+    return location
 
 
 @compiled
-def _improve(counts, entry, first_lane, reach, ground, best, where):
+def _rows_of(location, age, null, locations):
+    """The replicates' rows of cumulative counts, location after location: (first_row, replicate_of, rows).
+
+    location: (replicates, recent cases), age: (recent cases,). Rows first_row[z] : first_row[z + 1] are those
+    of location z; row i is replicate_of[i]'s, and its counts are in rows, block after block of all rows.
+    """
+    replicates, recent = location.shape
+    first_row = np.zeros(locations + 1, np.int64)
+    seen = np.full(locations, -1, np.int64)
+    for replicate in range(replicates):
+        for case in range(recent):
+            here = location[replicate, case]
+            if seen[here] != replicate:
+                seen[here] = replicate
+                first_row[here + 1] += 1
+    for here in range(locations):
+        first_row[here + 1] += first_row[here]
+    count = int(first_row[locations])
+    replicate_of = np.empty(count, np.int32)
+    rows = np.zeros(count * null.blocks * BLOCK_WORDS, np.uint64)
+    filled, row_of = first_row[:-1].copy(), np.empty(locations, np.int64)
+    seen[:] = -1
+    for replicate in range(replicates):
+        for case in range(recent):
+            here = location[replicate, case]
+            if seen[here] != replicate:
+                seen[here] = replicate
+                row_of[here] = filled[here]
+                replicate_of[filled[here]] = replicate
+                filled[here] += 1
+            for block in range(null.blocks):
+                at = (block * count + row_of[here]) * BLOCK_WORDS
+                pattern = lanes.load(null.patterns, (age[case] * null.blocks + block) * BLOCK_WORDS)
+                lanes.store(rows, at, lanes.add(lanes.load(rows, at), pattern))
+    return first_row, replicate_of, rows
+
+
+@compiled
+def cases_in(ground, start, after):
+    """(strata,) cases of the circle order[start:after]."""
+    inside = np.zeros(ground.weight.shape[1], np.int64)
+    for entry in range(start, after):
+        for stratum in range(len(inside)):
+            inside[stratum] += ground.weight[ground.order[entry], stratum]
+    return inside
+
+
+@compiled
+def _improve(counts, at, centre, entry, first_lane, reach, ground, best, where):
     """Exact statistics of the windows of one block whose count can reach the level; keeps the highest."""
     per_word = 64 // ground.lane_bits
     mask = (_ONE << np.uint64(ground.lane_bits)) - _ONE
+    after = entry + 1
+    while after < ground.first[centre + 1] and ground.tied[after]:
+        after += 1
+    inside = cases_in(ground, ground.first[centre], after)
     for lane in range(per_word * BLOCK_WORDS):
         window = first_lane + lane
         if window >= ground.share.shape[1]:
             break
-        count = np.int64((counts[lane // per_word] >> np.uint64((lane % per_word) * ground.lane_bits)) & mask)
+        word = counts[at + lane // per_word]
+        count = np.int64((word >> np.uint64((lane % per_word) * ground.lane_bits)) & mask)
         if count < reach[window]:
             continue
-        expected = expected_in(ground.cases, entry, ground.share, window)
-        statistic = log_likelihood_ratio(count, expected, ground.total)
+        statistic = log_likelihood_ratio(count, expected_in(inside, ground.share, window), ground.total)
         if statistic > best:
             best = statistic
-            where[0], where[1], where[2] = entry, window, count
+            where[0], where[1], where[2] = after, window, count
     return best
 
 
 @compiled
-def _rank_locations(start, after, location, rank):
-    """Fill rank with each location's place in the centre's order; returns the words of its bitmap.
+def _scan_centre(centre, first_row, replicate_of, rows, ground, goal, held, events, level, best, where):
+    """Move every replicate on by all circles of one centre: its levels reached, its highest statistic.
 
-    Locations outside go past the end, spread over eight words: writing one again and again is slow.
+    The circle grows from one location with rows to the next; each replicate with a row there adds it to what
+    it holds, for all windows at once, and compares. One long function, since a call in these loops costs more
+    than its work, and so does the check for negative indexes: those of the innermost loop are unsigned.
+    held, events: scratch, the words of every replicate and the places in the order.
     """
-    words = (after - start + 63) >> 6
-    for one in range(len(rank)):
-        rank[one] = (words + (one & 7)) << 6
-    for entry in range(start, after):
-        rank[location[entry]] = entry - start
-    return words
+    order, bin_of = ground.order, ground.bin
+    levels, blocks, bins = len(goal.levels), goal.blocks, goal.reach.shape[1]
+    gap, guard, below = goal.gap, ground.guard, int(goal.keep_highest)
+    gap_at = np.empty(len(level), np.uint64)
+    found = 0
+    for entry in range(ground.first[centre], ground.stop[centre]):
+        events[found] = entry
+        found += first_row[order[entry] + 1] > first_row[order[entry]]
+    for block in range(blocks):
+        held[:] = 0
+        for one in range(len(level)):
+            # For the highest, look for anything above it: the last level it reached is just below.
+            look = max(level[one] - below, 0)
+            gap_at[one] = (look * blocks + block) * bins * BLOCK_WORDS
+        first_lane = block * BLOCK_WORDS * (64 // ground.lane_bits)
+        rows_at = np.uint64(block * len(replicate_of) * BLOCK_WORDS)
+        for event in range(found):
+            entry = events[event]
+            location, bin_at = order[entry], np.uint64(bin_of[entry]) * _BLOCK_WORDS
+            row, after = np.uint64(first_row[location]), np.uint64(first_row[location + 1])
+            while row < after:
+                replicate = np.uint64(replicate_of[row])
+                mine = replicate * _BLOCK_WORDS
+                counts = lanes.add(lanes.load(held, mine), lanes.load(rows, rows_at + row * _BLOCK_WORDS))
+                lanes.store(held, mine, counts)
+                row += _ONE
+                if not lanes.meets(lanes.add(counts, lanes.load(gap, gap_at[replicate] + bin_at)), guard):
+                    continue
+                look = max(level[replicate] - below, 0)
+                best[replicate] = _improve(
+                    held, np.int64(mine), centre, entry, first_lane, goal.reach[look, bin_of[entry]], ground,
+                    best[replicate], where[replicate],
+                )  # fmt: skip
+                while level[replicate] < levels and best[replicate] >= goal.levels[level[replicate]]:
+                    level[replicate] += 1
+                look = max(level[replicate] - below, 0)
+                gap_at[replicate] = (look * blocks + block) * bins * BLOCK_WORDS
 
 
 @compiled
-def _scan_centre(centre, drawn, drawn_count, rows, ground, goal, rank, bitmap, events, level, best, where):
-    """Move every replicate on by all circles of one centre: its levels reached, its highest statistic.
-
-    One long function, since a call in these loops costs more than its work. For each replicate: sort the
-    locations drawn by distance (a bitmap over ranks), then grow the circle from one to the next. The hot
-    loop is two additions and one comparison for all windows at once.
-    """
-    start, after = ground.first[centre], ground.first[centre + 1]
-    location, bin_of = ground.location, ground.bin
-    words = _rank_locations(start, after, location, rank)
-    levels, blocks, bins = len(goal.levels), goal.blocks, goal.reach.shape[1]
-    gap, guard, keep_highest = goal.gap, ground.guard, goal.keep_highest
-    lanes_per_block = BLOCK_WORDS * (64 // ground.lane_bits)
-    counts = np.empty(BLOCK_WORDS, np.uint64)
-    for replicate in range(len(level)):
-        reached = level[replicate]
-        if reached == levels and not keep_highest:
-            continue
-        found = 0
-        if 2 * drawn_count[replicate] > ground.locations:
-            # Most locations are drawn: to pass by the others, whose rows are zero, is cheaper than to sort.
-            for entry in range(start, after):
-                events[found] = entry
-                found += 1
-        else:
-            drawn_at = replicate * ground.locations
-            for one in range(drawn_at, drawn_at + drawn_count[replicate]):
-                place = rank[drawn[one]]
-                bitmap[place >> 6] |= _ONE << np.uint64(place & 63)
-            for word in range(words):
-                bits = bitmap[word]
-                bitmap[word] = 0
-                while bits != 0:
-                    events[found] = start + (word << 6) + lanes.trailing_zeros(bits)
-                    bits &= bits - _ONE
-                    found += 1
-        for block in range(blocks):
-            # For the highest, look for anything above it: the last level it reached is just below.
-            look = max(reached - 1, 0) if keep_highest else reached
-            if look == levels:
-                break
-            rows_at = (replicate * blocks + block) * ground.locations * BLOCK_WORDS
-            gap_at = (look * blocks + block) * bins * BLOCK_WORDS
-            held = lanes.zero()
-            for event in range(found):
-                entry = events[event]
-                held = lanes.add(held, lanes.load(rows, rows_at + np.int64(location[entry]) * BLOCK_WORDS))
-                short = lanes.load(gap, gap_at + np.int64(bin_of[entry]) * BLOCK_WORDS)
-                if not lanes.meets(lanes.add(held, short), guard):
-                    continue
-                lanes.store(counts, 0, held)
-                reach = goal.reach[look, bin_of[entry]]
-                best[replicate] = _improve(
-                    counts, entry, block * lanes_per_block, reach, ground, best[replicate], where
-                )
-                while reached < levels and best[replicate] >= goal.levels[reached]:
-                    reached += 1
-                look = max(reached - 1, 0) if keep_highest else reached
-                if look == levels:
-                    break
-                gap_at = (look * blocks + block) * bins * BLOCK_WORDS
-        level[replicate] = reached
+def _leave_out_finished(levels, blocks, first_row, replicate_of, rows, level):
+    """The rows without those of replicates that reached the last level: nothing more is asked of them."""
+    keep = np.zeros(len(replicate_of), np.bool_)
+    kept = 0
+    row = 0
+    for here in range(len(first_row) - 1):
+        after = first_row[here + 1]
+        first_row[here] = kept
+        while row < after:
+            keep[row] = level[replicate_of[row]] < levels
+            kept += keep[row]
+            row += 1
+    first_row[-1] = kept
+    left = np.empty(kept * blocks * BLOCK_WORDS, np.uint64)
+    for block in range(blocks):
+        to = block * kept * BLOCK_WORDS
+        for row in range(len(replicate_of)):
+            if keep[row]:
+                at = (block * len(replicate_of) + row) * BLOCK_WORDS
+                lanes.store(left, to, lanes.load(rows, at))
+                to += BLOCK_WORDS
+    return replicate_of[keep], left
 
 
 @compiled
 def scan_observed(location, age, null, ground, goal, highest, where):
-    """Each centre's highest statistic: highest: (k,), where: (k, 3) = entry, window index, count.
+    """Each centre's highest statistic, 0 where it does not reach the first level.
 
-    location, age: the recent cases as they were.
+    location, age: the recent cases as they were. highest: (k,), where: (k, 3) = end of the circle in the
+    order, window index, count.
     """
-    rows = np.zeros(goal.blocks * ground.locations * BLOCK_WORDS, np.uint64)
-    drawn, drawn_count = np.empty(ground.locations, np.int32), np.empty(1, np.int64)
-    drawn_count[0] = _add_cases(
-        location, age, null.patterns, null.blocks, ground.locations, rows, 0, drawn, 0
-    )
-    rank, events = np.empty(ground.locations, np.int32), np.empty(ground.locations, np.int64)
-    bitmap = np.zeros(ground.locations // 64 + 16, np.uint64)
-    level, best = np.zeros(1, np.int64), np.zeros(1)
-    for centre in range(len(ground.first) - 1):
+    first_row, replicate_of, rows = _rows_of(location.reshape(1, -1), age, null, len(ground.weight))
+    held, level, best = np.empty(BLOCK_WORDS, np.uint64), np.zeros(1, np.int64), np.zeros(1)
+    events = np.empty(len(ground.weight) + 1, np.int64)
+    for centre in range(len(highest)):
         level[0], best[0] = 0, 0.0
         _scan_centre(
-            centre, drawn, drawn_count, rows, ground, goal, rank, bitmap, events, level, best, where[centre]
-        )
+            centre, first_row, replicate_of, rows, ground, goal, held, events, level, best,
+            where[centre : centre + 1],
+        )  # fmt: skip
         highest[centre] = best[0]
+
+
+@compiled
+def _scan(location, age, null, ground, goal, level, best):
+    """Levels reached and highest statistic found, of each row of `location`, in all circles."""
+    first_row, replicate_of, rows = _rows_of(location, age, null, len(ground.weight))
+    held, where = np.empty(len(level) * BLOCK_WORDS, np.uint64), np.empty((len(level), 3), np.int64)
+    events = np.empty(len(ground.weight) + 1, np.int64)
+    levels, finished_before = len(goal.levels), 0
+    for centre in range(len(ground.first) - 1):
+        _scan_centre(centre, first_row, replicate_of, rows, ground, goal, held, events, level, best, where)
+        if goal.keep_highest:
+            continue
+        finished = 0
+        for replicate in range(len(level)):
+            finished += level[replicate] == levels
+        if finished == len(level):
+            break
+        if 2 * (finished - finished_before) > len(level) - finished_before:
+            finished_before = finished
+            replicate_of, rows = _leave_out_finished(
+                levels, goal.blocks, first_row, replicate_of, rows, level
+            )
+
+
+@compiled
+def scan_highest(location, age, null, ground, goal):
+    """The highest statistic of the recent cases as they were."""
+    level, best = np.zeros(1, np.int64), np.zeros(1)
+    _scan(location.reshape(1, -1), age, null, ground, goal, level, best)
+    return best[0]
 
 
 @compiled
@@ -272,22 +340,5 @@ def scan_replicates(seed, first_replicate, null, ground, goal, level, best):
 
     Without keep_highest a replicate is left once it reaches the last level, and best is a lower bound.
     """
-    size = goal.blocks * ground.locations * BLOCK_WORDS
-    rows = np.zeros(len(level) * size, np.uint64)
-    drawn = np.empty(len(level) * ground.locations, np.int32)
-    drawn_count = np.empty(len(level), np.int64)
-    pool, location = np.empty(len(null.cases), np.int32), np.empty(len(null.ages), np.int32)
-    for one in range(len(level)):
-        _draw(seed, first_replicate + one, null, pool, location)
-        drawn_count[one] = _add_cases(
-            location, null.ages, null.patterns, null.blocks, ground.locations, rows, one * size,
-            drawn, one * ground.locations,
-        )  # fmt: skip
-    rank, events = np.empty(ground.locations, np.int32), np.empty(ground.locations, np.int64)
-    bitmap = np.zeros(ground.locations // 64 + 16, np.uint64)
-    where = np.empty(3, np.int64)
-    for centre in range(len(ground.first) - 1):
-        if ground.first[centre] < ground.first[centre + 1]:
-            _scan_centre(
-                centre, drawn, drawn_count, rows, ground, goal, rank, bitmap, events, level, best, where
-            )
+    location = _draw_all(seed, first_replicate, len(level), null)
+    _scan(location, null.ages, null, ground, goal, level, best)

@@ -45,7 +45,7 @@ def load(typing_context, array, at):  # noqa: ARG001
     def generate(context, builder, signature, arguments):
         return builder.load(_address(context, builder, signature, arguments), align=8)
 
-    return _LANES(array, types.int64), generate
+    return _LANES(array, at), generate
 
 
 @intrinsic
@@ -54,7 +54,7 @@ def store(typing_context, array, at, lanes):  # noqa: ARG001
         builder.store(arguments[2], _address(context, builder, signature, arguments), align=8)
         return context.get_dummy_value()
 
-    return types.void(array, types.int64, _LANES), generate
+    return types.void(array, at, _LANES), generate
 
 
 @intrinsic
@@ -90,13 +90,3 @@ def meets(typing_context, lanes, word):  # noqa: ARG001
         return cgutils.is_not_null(builder, builder.bitcast(common, ir.IntType(WORDS)))
 
     return types.boolean(_LANES, types.uint64), generate
-
-
-@intrinsic
-def trailing_zeros(typing_context, word):  # noqa: ARG001
-    """How many zero bits end a word that is not zero."""
-
-    def generate(context, builder, signature, arguments):  # noqa: ARG001
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.int64(types.uint64), generate

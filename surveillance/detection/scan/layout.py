@@ -18,15 +18,13 @@ MAX_BINS = 250
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Cases, circles and windows of one study. Locations are numbered over those that have cases.
+    """Cases, circles and windows of one study.
 
-    occupied: (locations,) int32 their index in the study. recent: (windows,) cases in the last 1, 2, ...
-    days. lowest: (bins, windows) least expected count of a circle of the bin. recent_location, recent_age:
-    the cases of the longest window as they were.
+    recent: (windows,) cases in the last 1, 2, ... days. lowest: (bins, windows) least expected count of a
+    circle of the bin. recent_location, recent_age: the cases of the longest window as they were.
     """
 
     circles: Circles
-    occupied: npt.NDArray[np.int64]
     ground: kernel.Ground
     null: kernel.Null
     recent: Ints
@@ -38,51 +36,67 @@ class Layout:
 def lay_out(study: Study, circles: Circles, windows: int, max_share: float, day_of_week: bool) -> Layout:
     """Lay out a study with at least one case for windows of 1 to `windows` days."""
     strata = 7 if day_of_week else 1
-    occupied, place = np.unique(study.location.astype(np.int64), return_inverse=True)
     stratum = (study.start.toordinal() + study.day.astype(np.int64)) % strata
     age = (study.days - 1 - study.day).astype(np.int64)
     share = _share(stratum, age, strata, windows)
     recent = share[:, :, 0].sum(axis=0).astype(np.int64)
-    ground = _ground(study, circles, stratum, occupied, share, max_share)
-    lowest = np.empty((int(ground.bin.max(initial=0)) + 1, windows))
-    expectation.lowest_expected(ground.first, ground.cases, ground.bin, share, lowest)
+    ground, lowest = _ground(study, circles, stratum, share, max_share)
     is_recent = age < windows
     return Layout(
         circles=circles,
-        occupied=occupied,
         ground=ground,
-        null=_null(place, stratum, age, strata, windows, ground.lane_bits),
+        null=_null(study.location, stratum, age, strata, windows, ground.lane_bits),
         recent=recent,
         lowest=lowest,
-        recent_location=place[is_recent].astype(np.int32),
+        recent_location=study.location[is_recent].astype(np.int32),
         recent_age=age[is_recent],
     )
 
 
 def _ground(
-    study: Study, circles: Circles, stratum: Ints, occupied: Ints, share: Floats, max_share: float
-) -> kernel.Ground:
+    study: Study, circles: Circles, stratum: Ints, share: Floats, max_share: float
+) -> tuple[kernel.Ground, Floats]:
+    """The ground, and the least expected count by bin and window."""
     limit = int(max_share * len(study.ids) + 1e-9)
-    first, location, cases = _entries(study, circles, stratum, share.shape[0], limit)
-    compact = np.zeros(len(study.locations.codes), np.int32)
-    compact[occupied] = np.arange(len(occupied))
+    weight = np.zeros((len(study.locations.codes), share.shape[0]), np.int64)
+    np.add.at(weight, (study.location, stratum), 1)
+    edges = _edges(limit)
+    stop, bin_ = np.empty(len(circles.centres), np.int64), np.empty(len(circles.order), np.uint8)
+    bin_of = (np.searchsorted(edges, np.arange(limit + 1), side="right") - 1).astype(np.uint8)
+    around = circles.first, circles.order, circles.tied
+    expectation.classify(*around, weight, limit, bin_of, bin_, stop)
     most = int(share[:, -1, 0].sum())
     lane_bits = next(bits for bits in (8, 16, 32) if most < 1 << (bits - 1))
     lanes = np.arange(1, 64 // lane_bits + 1, dtype=np.uint64) * np.uint64(lane_bits)
-    return kernel.Ground(
-        first=first,
-        location=compact[location],
-        bin=_bins(cases.sum(axis=1)),
-        cases=cases,
+    ground = kernel.Ground(
+        first=circles.first,
+        stop=stop,
+        order=circles.order,
+        tied=circles.tied,
+        bin=bin_,
+        weight=weight,
         share=share,
         total=float(len(study.ids)),
         lane_bits=lane_bits,
         guard=np.uint64((np.uint64(1) << (lanes - np.uint64(1))).sum(dtype=np.uint64)),
-        locations=len(occupied),
     )
+    return ground, _lowest(ground, edges)
 
 
-def _null(place: Ints, stratum: Ints, age: Ints, strata: int, windows: int, lane_bits: int) -> kernel.Null:
+def _lowest(ground: kernel.Ground, edges: Ints) -> Floats:
+    """Least expected count by bin and window. Without strata it is that of the bin's lower edge."""
+    if ground.share.shape[0] == 1:
+        recent, every = ground.share[0, :, 0], ground.share[0, :, 1]
+        edge: Floats = edges[:-1, None] * recent / every
+        return edge
+    g, lowest = ground, np.empty((len(edges) - 1, ground.share.shape[1]))
+    expectation.lowest_expected(g.first, g.stop, g.order, g.bin, g.weight, g.share, lowest)
+    return lowest
+
+
+def _null(
+    place: npt.NDArray[np.int32], stratum: Ints, age: Ints, strata: int, windows: int, lane_bits: int
+) -> kernel.Null:
     """Sorted, so that the order in which cases come cannot matter."""
     by_place = np.lexsort((place, stratum))
     recent = age < windows
@@ -110,7 +124,8 @@ def goal_of(layout: Layout, levels: Floats, min_cases: int, shortest: int, keep_
     )
     half = np.int64(1) << (ground.lane_bits - 1)
     gap = _pack(half - np.minimum(reach, half), ground.lane_bits).transpose(0, 2, 1, 3)
-    return kernel.Goal(levels, reach, gap.reshape(-1), gap.shape[1], keep_highest)
+    never = np.zeros_like(gap[:1])
+    return kernel.Goal(levels, reach, np.concatenate([gap, never]).reshape(-1), gap.shape[1], keep_highest)
 
 
 def _pack(lanes: Ints, lane_bits: int) -> Words:
@@ -138,37 +153,17 @@ def _share(stratum: Ints, age: Ints, strata: int, windows: int) -> npt.NDArray[n
     return share
 
 
-def _entries(
-    study: Study, circles: Circles, stratum: Ints, strata: int, limit: int
-) -> tuple[Ints, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    cases_at = np.zeros((len(study.locations.codes), strata), np.int64)
-    np.add.at(cases_at, (study.location, stratum), 1)
-    entry_first = np.zeros(len(circles.first), np.int64)
-    location, held = np.empty(0, np.int32), np.empty((0, strata), np.int32)
-    for fill in (False, True):
-        expectation.lay_out(
-            circles.first, circles.order, circles.tied, cases_at, limit, fill, entry_first, location, held
-        )
-        if not fill:
-            location = np.empty(entry_first[-1], np.int32)
-            held = np.empty((entry_first[-1], strata), np.int32)
-    return entry_first, location, held
-
-
-def _bins(held: Ints) -> npt.NDArray[np.uint8]:
-    """Class each circle by its cases: one class per count while they last, then in equal ratios."""
-    most = int(held.max(initial=1))
-    edges = np.arange(1, most + 1)
-    ratio = 1.0
+def _edges(most: int) -> Ints:
+    """Classes of circles by their cases: one class per count while they last, then in equal ratios."""
+    edges, ratio = np.arange(most + 2), 1.0
     while len(edges) > MAX_BINS:
         ratio += 0.005
-        edges = _edges(most, ratio)
-    bin_of = np.searchsorted(edges, np.arange(most + 1), side="right") - 1
-    return bin_of.astype(np.uint8)[held]
+        edges = _in_ratios(most, ratio)
+    return edges
 
 
-def _edges(most: int, ratio: float) -> Ints:
-    edges = [1]
-    while edges[-1] < most:
+def _in_ratios(most: int, ratio: float) -> Ints:
+    edges = [0, 1]
+    while edges[-1] <= most:
         edges.append(max(edges[-1] + 1, int(edges[-1] * ratio)))
     return np.array(edges, np.int64)

@@ -1,5 +1,6 @@
 """Prospective space-time permutation scan: the most unusual circles and days, without a population."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,14 +12,15 @@ import numpy.typing as npt
 from surveillance.detection.cluster import Cluster, Locations, Study
 from surveillance.detection.monte_carlo import p_values
 from surveillance.detection.parameters import check, evidence, flag, number, whole
-from surveillance.detection.scan import expectation, kernel
+from surveillance.detection.scan import kernel
 from surveillance.detection.scan.circles import circles_of
+from surveillance.detection.scan.expectation import expected_in
 from surveillance.detection.scan.layout import Floats, Ints, Layout, goal_of, lay_out
 
 # Rough steps are enough: they only keep the observed scan from taking logarithms for hopeless circles.
 LADDER = np.array([0.0, 1, 3, 8, 20, 60])
 # Rows of counts of the replicates that are scanned together; they should stay near the processor.
-BATCH_BYTES = 1 << 20
+BATCH_BYTES = 2 << 20
 BASIS = "the cases of these areas and of these days, as if area and day were independent"
 
 
@@ -77,17 +79,15 @@ class PermutationScan:
             return ()
         circles = circles_of(study.locations, self.max_radius_km)
         layout = lay_out(study, circles, windows, self.max_share, self.day_of_week)
-        found = _separate(study, layout, *self._observed(layout), self.max_clusters)
-        chances = p_values(
-            [one.statistic for one in found],
-            lambda first, count, levels: self._reached(layout, seed, first, count, levels),
-            self.replicates,
-            self.max_p,
-            self.sequential_exceedances,
-        )
+        highest = self._highest(layout)
+        # The others are weaker: where this one's p-value is too large, so are theirs.
+        if highest <= 0 or (p := self._p_values(layout, seed, [highest])[0]) is None:
+            return ()
+        found = _separate(study, layout, *self._by_centre(layout), self.max_clusters)
+        others = self._p_values(layout, seed, [one.statistic for one in found[1:]])
         return tuple(
             self._cluster(study, layout, one, p)
-            for one, p in zip(found, chances, strict=True)
+            for one, p in zip(found, (p, *others), strict=True)
             if p is not None
         )
 
@@ -99,8 +99,15 @@ class PermutationScan:
         goal = goal_of(layout, LADDER, self.min_cases, self.min_window_days, keep_highest=True)
         return self._scan(layout, int(rng.integers(0, 1 << 63)), 0, self.replicates, goal)[1]
 
-    def _observed(self, layout: Layout) -> tuple[Floats, Ints]:
-        """Each centre's highest statistic, and its entry, window index and count."""
+    def _highest(self, layout: Layout) -> float:
+        """The highest statistic of all."""
+        goal = goal_of(layout, LADDER, self.min_cases, self.min_window_days, keep_highest=True)
+        return float(
+            kernel.scan_highest(layout.recent_location, layout.recent_age, layout.null, layout.ground, goal)
+        )
+
+    def _by_centre(self, layout: Layout) -> tuple[Floats, Ints]:
+        """Each centre's highest statistic, and its circle's end in the order, window index and count."""
         goal = goal_of(layout, LADDER, self.min_cases, self.min_window_days, keep_highest=True)
         highest = np.zeros(len(layout.circles.centres))
         where = np.zeros((len(highest), 3), np.int64)
@@ -109,18 +116,20 @@ class PermutationScan:
         )
         return highest, where
 
-    def _reached(self, layout: Layout, seed: int, first: int, count: int, levels: Floats) -> Ints:
-        goal = goal_of(layout, levels, self.min_cases, self.min_window_days, keep_highest=False)
-        return self._scan(layout, seed, first, count, goal)[0]
+    def _p_values(self, layout: Layout, seed: int, statistics: Sequence[float]) -> tuple[float | None, ...]:
+        def reached(first: int, count: int, levels: Floats) -> Ints:
+            goal = goal_of(layout, levels, self.min_cases, self.min_window_days, keep_highest=False)
+            return self._scan(layout, seed, first, count, goal)[0]
+
+        return p_values(statistics, reached, self.replicates, self.max_p, self.sequential_exceedances)
 
     def _scan(
         self, layout: Layout, seed: int, first: int, count: int, goal: kernel.Goal
     ) -> tuple[Ints, Floats]:
         """Levels reached by, and highest statistic of, `count` replicates from number `first`."""
         reached, best = np.zeros(count, np.int64), np.zeros(count)
-        touched = min(len(layout.occupied), int(layout.recent[-1]))
-        row_bytes = goal.blocks * touched * kernel.BLOCK_WORDS * 8
-        batch = max(8, min(BATCH_BYTES // max(row_bytes, 1), -(-count // self.threads)))
+        row_bytes = goal.blocks * int(layout.recent[-1]) * kernel.BLOCK_WORDS * 8
+        batch = max(2, min(BATCH_BYTES // max(row_bytes, 1), -(-count // self.threads)))
 
         def scan_batch(start: int) -> None:
             part = slice(start, min(start + batch, count))
@@ -128,8 +137,13 @@ class PermutationScan:
                 seed, first + start, layout.null, layout.ground, goal, reached[part], best[part]
             )
 
-        with ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(scan_batch, range(0, count, batch)))
+        starts = range(0, count, batch)
+        if self.threads == 1 or len(starts) == 1:
+            for start in starts:
+                scan_batch(start)
+        else:
+            with ThreadPoolExecutor(self.threads) as pool:
+                list(pool.map(scan_batch, starts))
         return reached, best
 
     def _cluster(self, study: Study, layout: Layout, found: "_Found", p: float) -> Cluster:
@@ -188,15 +202,15 @@ def _separate(study: Study, layout: Layout, highest: Floats, where: Ints, most: 
 
 
 def _found(study: Study, layout: Layout, row: int, highest: Floats, where: Ints) -> _Found:
-    entry, window, count = (int(value) for value in where[row])
-    ground = layout.ground
+    after, window, count = (int(value) for value in where[row])
+    ground, start = layout.ground, layout.circles.first[row]
     return _Found(
         row=row,
         code=study.locations.codes[layout.circles.centres[row]],
-        locations=layout.circles.locations_until(row, int(layout.occupied[ground.location[entry]])),
+        locations=layout.circles.order[start:after],
         window_days=window + 1,
         observed=count,
-        expected=float(expectation.expected_in(ground.cases, entry, ground.share, window)),
+        expected=float(expected_in(kernel.cases_in(ground, start, after), ground.share, window)),
         statistic=float(highest[row]),
     )
 

@@ -293,6 +293,7 @@ def upgrade() -> None:
         sa.Column("tokens", sa.Text(), nullable=False, comment="what links cases, each type:identifier"),
         sa.ForeignKeyConstraint(["record"], ["records.record"], name=op.f("fk_line_list_record")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_line_list")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_line_list_record", "line_list", ["record"], unique=False)
     op.create_index("ix_line_list_window", "line_list", ["use_case", "place", "day"], unique=False)

@@ -60,7 +60,7 @@ def _events() -> list[tuple[float, Mapping[str, Any]]]:
         (100.0, {**happened("r5", 52.0, person=6), "version": 2, "action": "merged", "merged_into": "r6"})
     )
     for i in range(6):
-        hours = 101.0 + 7 * i
+        hours = 101.5 + 7 * i
         sent.append(
             (hours, happened(f"q{i}", hours, area="s1", person=10 + i, school="s9" if i > 3 else None))
         )

@@ -18,6 +18,7 @@ from surveillance.looking import Decided
 from surveillance.store.line_list import ListedRow
 
 FILE = "runs.jsonl"
+SCAN = "permutation-scan"
 CREDITED = 2  # cases of an injected cluster that an alert must hold to have found it
 Line = dict[str, Any]
 
@@ -43,7 +44,11 @@ def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
         (run.first, last),
         arms,
     )
-    done = replay.run()
+    begin = _first_injected(rows)
+    for _ in replay.steps():
+        if begin is not None and _scans_are_done(_found(replay.done.raised, begin), subject, arms):
+            replay.leave_out(SCAN)
+    done = replay.done
     line: Line = {
         "run": run.key,
         "cell": run.cell,
@@ -55,7 +60,11 @@ def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
     }
     if run.injection is None:
         return {**line, "alarms": _alarms(done, subject)}
-    return {**line, **_found(rows, done.raised)}
+    return {
+        **line,
+        "injected": _count_injected(rows),
+        "found": {} if begin is None else _found(done.raised, begin),
+    }
 
 
 def _alerts(raised: Iterable[Raised]) -> list[Line]:
@@ -92,21 +101,40 @@ def _alarms(done: Replayed, subject: Subject) -> list[Line]:
     ]
 
 
-def _found(rows: Sequence[ListedRow], raised: Sequence[Raised]) -> Line:
-    """How many people were injected, and by arm and band the days from the first of their case days to the
-    first alert that holds enough of their records."""
-    injected = {row.entry.key: row.entry.day for row in rows if isinstance(row.entry, Case)}
-    injected = {key: day for key, day in injected.items() if is_injected(str(key))}
-    persons = {str(key).rsplit("-", 1)[1] for key in injected}
-    if not injected:
-        return {"injected": 0, "found": {}}
-    begin = datetime.combine(min(injected.values()), time(), UTC)
+def _injected(rows: Sequence[ListedRow]) -> Iterator[Case]:
+    for row in rows:
+        if isinstance(row.entry, Case) and is_injected(row.entry.id):
+            yield row.entry
+
+
+def _count_injected(rows: Sequence[ListedRow]) -> int:
+    """Persons, each once, whoever reported them."""
+    return len({case.id.rsplit("-", 1)[1] for case in _injected(rows)})
+
+
+def _first_injected(rows: Sequence[ListedRow]) -> datetime | None:
+    """The beginning of the first case day of the injected cluster, None where there is none."""
+    first = min((case.day for case in _injected(rows)), default=None)
+    return None if first is None else datetime.combine(first, time(), UTC)
+
+
+def _found(raised: Iterable[Raised], begin: datetime) -> dict[str, dict[str, float]]:
+    """By arm and band, the days from `begin` to the first alert that holds enough of the injected cases."""
     found: dict[str, dict[str, float]] = {}
     for one in raised:
         if len({r.rsplit("-", 1)[1] for r in one.records if is_injected(r)}) >= CREDITED:
             days = round((one.at - begin) / timedelta(days=1), 3)
             found.setdefault(one.arm, {}).setdefault(one.severity, days)
-    return {"injected": len(persons), "found": found}
+    return found
+
+
+def _scans_are_done(found: dict[str, dict[str, float]], subject: Subject, arms: Sequence[Arm]) -> bool:
+    """Whether every arm of the scan has found the cluster in the strongest band: it cannot do better, and to
+    scan a strong cluster at every look takes all replicates each time."""
+    strongest = subject.use_case.bands[0].name
+    scans = [arm for arm in arms if arm.detector == SCAN]
+    scans = scans or [arm for arm in arms if arm.detector is None]
+    return all(strongest in found.get(arm.name, {}) for arm in scans)
 
 
 def finished(path: Path, fingerprint: str) -> dict[str, Line]:

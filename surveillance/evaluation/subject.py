@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from surveillance.configuration import Configuration, Region
+from surveillance.detection import recurrence
 from surveillance.evaluation.simulated import Background, Injection
 from surveillance.geography.lookup import Gazetteer
 from surveillance.use_case.model import UseCase
@@ -27,7 +28,7 @@ class Subject:
         """Of all that a run depends on besides its own settings: definition, detectors, areas, versions."""
         detectors = self.configuration.detectors[self.use_case.id]
         stated = {
-            "version": VERSION,
+            "version": [VERSION, recurrence.VERSION],
             "use_case": self.use_case.model_dump(mode="json", include=_DECIDES),
             "detectors": [[d.name, d.version, _parameters(d)] for d in detectors],
             "areas": self.region.read.codes,

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from surveillance.alerting.alert import Alert, Change, State
+from surveillance.alerting.alert import Alert, State
 from surveillance.alerting.finding import record_of
 from surveillance.alerting.grouping import records_in
 from surveillance.configuration import Configuration
@@ -46,13 +46,16 @@ class Moment:
 
 @dataclass(frozen=True)
 class Raised:
-    """An alert that an arm opened, or that reached a stronger band. `records`: keys of its members."""
+    """An alert that an arm opened, that reached a stronger band (both: a step), or that a record joined.
+
+    `records`: keys of its members.
+    """
 
     arm: str
     alert: str
     at: datetime
     severity: str
-    opened: bool
+    step: bool
     detectors: tuple[str, ...]
     records: tuple[str, ...]
 
@@ -211,7 +214,7 @@ class _Track:
     def see(
         self, question: Question, clusters: Sequence[Cluster], known: Mapping[str, Known], moment: Moment
     ) -> list[Raised]:
-        """What a look changes: the alerts that it opens or makes more severe."""
+        """What a look changes: the alerts that it opens, makes more severe, or adds records to."""
         asked = replace(question, use_case=self._use_case)
         cases = {place: int(of_place.counts.sum()) for place, of_place in known.items()}
         looks_a_day = independent_looks(asked, self._detectors, cases)
@@ -233,24 +236,25 @@ class _Track:
         return [
             raised
             for change in change_alerts(asked, seen, mine, moment.at)
-            if (raised := self._take(change.change, change.alert, moment)) is not None
+            if (raised := self._take(change.alert, moment)) is not None
         ]
 
-    def _take(self, change: Change, alert: Alert, moment: Moment) -> Raised | None:
+    def _take(self, alert: Alert, moment: Moment) -> Raised | None:
         before = self.alerts.get(alert.id)
         if alert.state is State.MERGED:
             self.alerts.pop(alert.id, None)
         else:
             self.alerts[alert.id] = alert
-        stronger = before is not None and self._rank(alert) < self._rank(before)
-        if alert.state is State.MERGED or not (before is None or stronger):
+        step = before is None or self._rank(alert) < self._rank(before)
+        grew = before is not None and bool(records_in(alert) - records_in(before))
+        if alert.state is State.MERGED or not (step or grew):
             return None
         return Raised(
             arm=self.arm.name,
             alert=alert.id,
             at=moment.at,
             severity=alert.severity,
-            opened=change is Change.OPENED,
+            step=step,
             detectors=tuple(sorted({cluster.detector for cluster in alert.clusters})),
             records=tuple(map(record_of, alert.members)),
         )

@@ -79,6 +79,7 @@ def _alerts(raised: Iterable[Raised]) -> list[Line]:
             "members": len(one.records),
         }
         for one in raised
+        if one.step
     ]
 
 
@@ -208,7 +209,7 @@ def _client(scheduler: str | None, workers: int | None) -> Iterator[Any]:
     count = workers or os.cpu_count() or 1
     with (
         LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=count, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
         ) as cluster,
         Client(cluster) as client,
     ):

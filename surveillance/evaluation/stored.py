@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 
 from surveillance.evaluation.replay import Arm, Replay
@@ -55,8 +55,14 @@ def replay_stored(
             day_done()
     by_alert: dict[str, WouldHaveRaised] = {}
     for one in replay.done.raised:
-        opened = by_alert[one.alert].opened_at if one.alert in by_alert else one.at
-        by_alert[one.alert] = WouldHaveRaised(opened, one.severity, one.at, one.detectors, len(one.records))
+        was = by_alert.get(one.alert)
+        if was is None:
+            found = WouldHaveRaised(one.at, one.severity, one.at, one.detectors, len(one.records))
+        elif one.step:
+            found = replace(was, severity=one.severity, reached_at=one.at, detectors=one.detectors)
+        else:
+            found = was
+        by_alert[one.alert] = replace(found, members=max(found.members, len(one.records)))
     return StoredReplay(use_case.id, scope, first, last, replay.done.looks, tuple(by_alert.values()))
 
 

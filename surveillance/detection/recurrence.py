@@ -14,8 +14,8 @@ from math import expm1, log1p
 
 VERSION = "1"
 
-# A scan of two places, at every event, of a rare case, is worth one independent look a day; it grows with the
-# cube root of the cases a day, and with the square root of the number of scans.
+# One independent look a day for a rare case, at one place or two; with looks at every event it grows with the
+# cube root of the cases a day. More scans than were measured share the day as if half of each were new.
 MEASURED_SCANS = 2
 GROWTH = 1 / 3
 
@@ -27,7 +27,7 @@ def independent_looks_a_day(cases_a_day: float, every_event: bool, scans: int = 
     midnight; else at midnight only. scans: places times scans (windows side by side) at each.
     """
     looks = max(1.0, cases_a_day) ** GROWTH if every_event else 1.0
-    return max(1.0, looks * (scans / MEASURED_SCANS) ** 0.5)
+    return float(looks * max(1.0, scans / MEASURED_SCANS) ** 0.5)
 
 
 def recurrence_interval_days(p_value: float, looks_a_day: float = 1.0) -> float:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
     last = run.first + timedelta(days=run.days - 1)
     rows = draw_history(subject.use_case, subject.region, run.background, rng, run.first, last, run.injection)
     replay = Replay(
-        subject.configuration,
+        # Simulated partners report; when the real ones began must not shorten the study.
+        replace(subject.configuration, partners={}),
         subject.use_case.id,
         subject.region.scope.id,
         rows,

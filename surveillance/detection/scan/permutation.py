@@ -60,7 +60,7 @@ class PermutationScan:
     sequential_exceedances: int | None = whole(None, at_least=1)
     max_p: float = number(1.0, above=0, at_most=1)
     max_clusters: int = whole(5, at_least=1)
-    threads: int = whole(1, at_least=1, evidence=False)
+    threads: int = whole(2, at_least=1, evidence=False)
 
     def __post_init__(self) -> None:
         check(self)

@@ -8,6 +8,7 @@ from typing import Any
 
 from surveillance.configuration import Configuration, Region
 from surveillance.detection import recurrence
+from surveillance.detection.cluster import Detector
 from surveillance.evaluation.simulated import Background, Injection
 from surveillance.geography.lookup import Gazetteer
 from surveillance.use_case.model import UseCase
@@ -51,7 +52,7 @@ def subject_of(configuration: Configuration, use_case: str, scope: str) -> Subje
         configuration,
         use_cases={use_case: configuration.use_cases[use_case]},
         regions={scope: bare},
-        detectors={use_case: configuration.detectors[use_case]},
+        detectors={use_case: tuple(_on_one_thread(d) for d in configuration.detectors[use_case])},
         gazetteer=Gazetteer(()),
     )
     return Subject(small, small.use_cases[use_case], bare)
@@ -77,6 +78,12 @@ class Run:
         """The same run has the same key, whatever else is planned."""
         stated = json.dumps(asdict(self), sort_keys=True, default=str)
         return f"{self.cell}/{self.seed}/{hashlib.sha256(stated.encode()).hexdigest()[:12]}"
+
+
+def _on_one_thread(detector: Detector) -> Detector:
+    """Workers share the cores already; the number of threads changes no result."""
+    named = {one.name for one in fields(detector)}  # type: ignore[arg-type]
+    return replace(detector, threads=1) if "threads" in named else detector  # type: ignore[type-var]
 
 
 def _parameters(detector: Any) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from math import expm1, log1p
 VERSION = "1"
 
 # One independent look a day for a rare case, at one place or two; with looks at every event it grows with the
-# cube root of the cases a day. More scans than were measured share the day as if half of each were new.
+# cases a day to this power. More scans than were measured count with the square root of their number.
 MEASURED_SCANS = 2
-GROWTH = 1 / 3
+GROWTH = 0.4
 
 
 def independent_looks_a_day(cases_a_day: float, every_event: bool, scans: int = 1) -> float:

@@ -1,6 +1,6 @@
 """A history through the service's own looks: which alerts a configuration would have raised, and when."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -150,6 +150,7 @@ class Replay:
             if screened and isinstance(detector, PermutationScan)
         }
         self._left_out: set[str] = set()
+        self._nightly: set[str] = set()
         self.done = Replayed()
 
     def run(self) -> Replayed:
@@ -172,16 +173,17 @@ class Replay:
         track = next(track for track in self._tracks if track.arm == arm)
         return tuple(sorted(track.alerts.values(), key=lambda alert: (alert.opened_at, alert.id)))
 
-    def leave_out(self, detector: str) -> None:
-        """From the next look on, without a detector that has said all that is asked of it."""
-        self._left_out.add(detector)
+    def leave_out(self, detector: str, looks: Looks) -> None:
+        """From the next look on, without a detector that has said all that is asked of it in these looks."""
+        (self._nightly if looks == "every_event" else self._left_out).add(detector)
 
     def _look(self, moment: Moment) -> None:
         scope = self._region.scope.id
         start = self._configuration.study_start(self._use_case, scope, moment.as_of)
         question = Question(self._use_case, self._region, start, moment.as_of, moment.at)
         self.done.looks += 1
-        clusters = [cluster for known in self._known.values() for cluster in self._detect(question, known)]
+        out = self._left_out if moment.midnight else self._left_out | self._nightly
+        clusters = [c for known in self._known.values() for c in self._detect(question, known, out)]
         a_day = max(int(known.counts.sum()) for known in self._known.values()) / (
             (moment.as_of - start).days + 1
         )
@@ -190,11 +192,11 @@ class Replay:
             if moment.midnight or track.arm.looks == "every_event":
                 self.done.raised += track.see(question, clusters, self._known, moment)
 
-    def _detect(self, question: Question, known: Known) -> list[Cluster]:
+    def _detect(self, question: Question, known: Known, left_out: Collection[str]) -> list[Cluster]:
         known.advance(question)
         due = []
         for n, detector in enumerate(self._detectors):
-            if detector.name in self._left_out:
+            if detector.name in left_out:
                 continue
             screen = self._screens.get((known.place, n))
             if screen is None or screen.may_find(question, known):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from surveillance.evaluation.replay import Arm, Raised, Replay, Replayed
+from surveillance.evaluation.replay import Arm, Looks, Raised, Replay, Replayed
 from surveillance.evaluation.simulated import draw_history, is_injected
 from surveillance.evaluation.subject import Run, Subject
 from surveillance.line_list.record import Case
@@ -48,8 +48,8 @@ def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
     )
     begin = _first_injected(rows)
     for _ in replay.steps():
-        if begin is not None and _scans_are_done(_found(replay.done.raised, begin), subject, arms):
-            replay.leave_out(SCAN)
+        for looks in _scanned_enough(subject, replay.done.raised, begin, arms):
+            replay.leave_out(SCAN, looks)
     done = replay.done
     line: Line = {
         "run": run.key,
@@ -131,13 +131,19 @@ def _found(raised: Iterable[Raised], begin: datetime) -> dict[str, dict[str, flo
     return found
 
 
-def _scans_are_done(found: dict[str, dict[str, float]], subject: Subject, arms: Sequence[Arm]) -> bool:
-    """Whether every arm of the scan has found the cluster in the strongest band: it cannot do better, and to
-    scan a strong cluster at every look takes all replicates each time."""
-    strongest = subject.use_case.bands[0].name
-    scans = [arm for arm in arms if arm.detector == SCAN]
-    scans = scans or [arm for arm in arms if arm.detector is None]
-    return all(strongest in found.get(arm.name, {}) for arm in scans)
+def _scanned_enough(
+    subject: Subject, raised: Sequence[Raised], begin: datetime | None, arms: Sequence[Arm]
+) -> tuple[Looks, ...]:
+    """The ways to look in which the scan has found the cluster in the strongest band: it cannot do better,
+    and to scan a strong cluster at every look takes all replicates each time. Nightly looks go on longest."""
+    if begin is None:
+        return ()
+    found, strongest = _found(raised, begin), subject.use_case.bands[0].name
+    scans = [arm for arm in arms if arm.detector == SCAN] or [arm for arm in arms if arm.detector is None]
+    done = {arm.looks for arm in scans if strongest in found.get(arm.name, {})}
+    if done == {"daily"}:  # a nightly look serves both ways
+        return ()
+    return ("daily",) if len(done) == 2 else tuple(done)
 
 
 def finished(path: Path, fingerprint: str) -> dict[str, Line]:

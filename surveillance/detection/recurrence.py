@@ -3,11 +3,19 @@
 One prospective scan a day has recurrence interval 1/p days (Kleinman, Lazarus, Platt 2004, American Journal
 of Epidemiology 159:217). A service looks more often, at several places, with several windows. Were its looks
 independent, n of them a day would reach p with probability 1 - (1-p)^n (Sidak 1967, JASA 62:626). They are
-far from it: the next look sees nearly the same cases, and alarms of successive looks are one alert. So n is
-the number of independent looks that give as many false alerts as all looks of a day together; it was
-measured on null histories (`surveillance evaluate`):
+far from it: the next look sees nearly the same cases, and alarms that follow each other are one alert. So n
+stands for all looks of a day together: so many independent ones give as many false alerts. Measured on null
+histories by `surveillance evaluate`, alarms within 20 km and 28 days being one alert, at p <= 0.003:
 
-    looks        cases a year   scans   false alerts a year at p <= 1/365   n
+    looks          cases a year, places, longest window   n (95 % interval)   years
+    every event    290, 2, 30 days                        0.7 (0.4-1.0)       29
+    midnight       290, 2, 30 days                        0.6 (0.3-0.9)       29
+    every event    5,000, 1, 14 days                      1.8 (0.9-3.4)       5
+    midnight       5,000, 1, 14 days                      1.1 (0.6-2.0)       9
+
+At smaller p it is larger, for alarms are then shorter (at p <= 0.001 and 5,000 cases a year 3.3, 1.2-7.2),
+and so it is with fewer replicates: each look draws anew, and the noise of p alone makes some alarms. What is
+used is at least 1: nothing is said to recur more seldom than with one independent look a day.
 """
 
 from math import expm1, log1p

@@ -1,7 +1,7 @@
 """The counted cases of one place, kept up to date from moment to moment, without a database."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 
 import numpy as np
@@ -55,6 +55,10 @@ class Known:
         """All counted cases, in the order of `count_once`."""
         every = (one for of_group in self._counted.values() for one in of_group)
         return tuple(sorted(every, key=lambda one: (one.case.day, one.case.key)))
+
+    def counted_since(self, day: date) -> Iterator[CountedCase]:
+        """The counted cases of this day and later ones, in no order."""
+        return (one for of_group in self._counted.values() for one in of_group if one.case.day >= day)
 
     def behind(self, ids: set[str]) -> tuple[CountedCase, ...]:
         """The counted cases of these ids."""

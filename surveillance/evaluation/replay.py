@@ -13,7 +13,7 @@ from surveillance.configuration import Configuration
 from surveillance.detection.cluster import Cluster, Detector
 from surveillance.detection.scan.permutation import PermutationScan
 from surveillance.evaluation.known import Known
-from surveillance.evaluation.screen import Screen
+from surveillance.evaluation.screen import screen_of
 from surveillance.line_list.record import Case
 from surveillance.looking import Decided, Question, Seen, detect, independent_looks, with_recurrence
 from surveillance.pipeline import change_alerts
@@ -116,7 +116,7 @@ def moments(
 class Replay:
     """One use case in one scope over one history, with any number of arms beside each other.
 
-    Every arm sees the same clusters: the detectors run once a look. Scans of looks that are certain to find
+    Every arm sees the same clusters: the detectors run once a look. Detectors that are certain to find
     nothing are left out (`screen`), which changes no alert; `screened=False` runs them all.
     """
 
@@ -144,10 +144,10 @@ class Replay:
         self._detectors = configuration.detectors[use_case]
         self._tracks = [_Track(arm, self._use_case, self._detectors) for arm in arms]
         self._screens = {
-            (place.name, n): Screen(detector)
+            (place.name, n): screen
             for place in self._use_case.places
             for n, detector in enumerate(self._detectors)
-            if screened and isinstance(detector, PermutationScan)
+            if screened and (screen := screen_of(detector)) is not None
         }
         self._left_out: set[str] = set()
         self._nightly: set[str] = set()
@@ -201,7 +201,7 @@ class Replay:
             screen = self._screens.get((known.place, n))
             if screen is None or screen.may_find(question, known):
                 due.append(detector)
-                self.done.scans += screen is not None
+                self.done.scans += isinstance(detector, PermutationScan)
         return detect(question, known.place, known.counted(), due) if due else []
 
 

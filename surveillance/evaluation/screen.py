@@ -1,19 +1,22 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
-"""Which looks need not be scanned: those whose strongest cylinder is ordinary by a wide margin.
+"""Which detectors need not run at a look: those that are certain to find nothing.
 
-A look whose p-value is certain to be above the scan's `max_p` finds nothing, and to know that no replicate
-is needed: it is enough that no cylinder reaches a level which chance reaches in many more than `max_p` of
-all replicates. The level comes from replicates of the same scan on the same history, drawn anew every two
-weeks. Whatever is not certain goes to the detector itself, so that every cluster found is the service's own.
+Most scans find a strongest cylinder that is ordinary by a wide margin. One whose p-value is certain to be above
+the scan's `max_p` finds nothing, and to know that no replicate is needed: it is enough that no cylinder reaches
+a level which chance reaches in many more than `max_p` of all replicates. The level comes from replicates of the
+same scan on the same history, drawn anew every two weeks. Whatever is not certain goes to the detector itself,
+so that every cluster found is the service's own.
 """
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from surveillance.detection.cluster import Study
+from surveillance.detection.cluster import Detector, Study
+from surveillance.detection.links import Links
 from surveillance.detection.scan.circles import circles_of
 from surveillance.detection.scan.expectation import log_likelihood_ratio
 from surveillance.detection.scan.permutation import PermutationScan
@@ -116,6 +119,37 @@ class Screen:
             self._level = level_of(self.scan, study_of(question, known), share, seed=today)
             self._level_from = today
         return self._level
+
+
+class LinkScreen:
+    """For links at one place: may they find anything?"""
+
+    def __init__(self, links: Links) -> None:
+        self.links = links
+
+    def may_find(self, question: Question, known: Known) -> bool:
+        """False where no two cases share a token in the last two windows.
+
+        The last case of a cluster that goes on lies in the last window, and what links it in the one before.
+        """
+        seen: set[str] = set()
+        for one in known.counted_since(question.as_of - timedelta(days=2 * self.links.window_days)):
+            tokens = {token for token in one.tokens if self._links(token)}
+            if not seen.isdisjoint(tokens):
+                return True
+            seen |= tokens
+        return False
+
+    def _links(self, token: str) -> bool:
+        types = self.links.token_types
+        return types is None or token.partition(":")[0] in types
+
+
+def screen_of(detector: Detector) -> Screen | LinkScreen | None:
+    """A new screen for a detector; None for one that is run at every look."""
+    if isinstance(detector, PermutationScan):
+        return Screen(detector)
+    return LinkScreen(detector) if isinstance(detector, Links) else None
 
 
 def level_of(scan: PermutationScan, study: Study, share: float, seed: int) -> float:

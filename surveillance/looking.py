@@ -1,8 +1,8 @@
 """What one evaluation asks, what it looks at, and the clusters that it finds. All its answer depends on."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from surveillance.alerting.alert import Alert
 from surveillance.configuration import Configuration, Region, baseline_start
 from surveillance.detection.cluster import Cluster, Detector, Study
+from surveillance.detection.recurrence import independent_looks_a_day, recurrence_interval_days
+from surveillance.detection.scan.permutation import PermutationScan
 from surveillance.detection.study import make_study
 from surveillance.line_list.duplicates import CountedCase, Pair, count_once
 from surveillance.line_list.links import add_links
@@ -19,6 +21,9 @@ from surveillance.store import alerts, evaluations, line_list, links
 from surveillance.store.database import Transaction
 from surveillance.store.pending import Claim
 from surveillance.use_case.model import UseCase
+
+SCANS = (PermutationScan.name,)
+"""Detectors whose p-value is that of one look among many."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,15 @@ class Question:
     as_of: date
     known_at: datetime
     complete_from: tuple[date, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What people decided about pairs of records: one person's or not, and linked."""
+
+    confirmed: Collection[Pair] = frozenset()
+    rejected: Collection[Pair] = frozenset()
+    tied: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,19 +80,16 @@ def ask(claim: Claim, configuration: Configuration) -> Question:
 
 def look(tx: Transaction, question: Question) -> Seen:
     """Loads the cases as they were known then, each person or event once, and the scope's alerts."""
-    use_case, areas = question.use_case, question.region.read.index
+    use_case = question.use_case
     confirmed, rejected = line_list.duplicate_decisions(tx)
-    tied = links.confirmed_links(tx)
-    counted: dict[str, tuple[CountedCase, ...]] = {}
-    standing: dict[str, str] = {}
-    for place in use_case.places:
-        known = line_list.cases_known(
+    decided = Decided(confirmed, rejected, tuple(links.confirmed_links(tx)))
+    known = {
+        place.name: line_list.cases_known(
             tx, use_case.id, place.name, question.start, question.as_of, question.known_at
         )
-        cases = [case for case in known if case.area in areas]
-        linked = add_links(cases, tied)
-        counted[place.name] = count_once(linked, rejected, confirmed, use_case.count)
-        standing |= {case.id: case.member for case in cases}
+        for place in use_case.places
+    }
+    counted, standing = count(question, known, decided)
     raised = alerts.of_scope(tx, use_case.id, question.region.scope.id, question.start)
     # A member whose day has left the study is still a case: it leaves an alert only when withdrawn.
     older = {RecordKey.parse(m.rsplit("@", 1)[0]) for alert in raised for m in alert.members}
@@ -86,22 +97,68 @@ def look(tx: Transaction, question: Question) -> Seen:
         if isinstance(entry, Case) and entry.use_case == use_case.id and entry.day < question.start:
             standing.setdefault(entry.id, entry.member)
     last = evaluations.last_day(tx, use_case.id, question.region.scope.id)
-    return Seen(counted, tuple(tied), tuple(raised), standing, last)
+    return Seen(counted, decided.tied, tuple(raised), standing, last)
+
+
+def count(
+    question: Question, known: Mapping[str, Iterable[Case]], decided: Decided
+) -> tuple[dict[str, tuple[CountedCase, ...]], dict[str, str]]:
+    """By place, the scope's cases among those known, each person or event once; and what stands of them."""
+    areas = question.region.read.index
+    counted: dict[str, tuple[CountedCase, ...]] = {}
+    standing: dict[str, str] = {}
+    for place, of_place in known.items():
+        cases = [case for case in of_place if case.area in areas]
+        linked = add_links(cases, decided.tied)
+        counted[place] = count_once(linked, decided.rejected, decided.confirmed, question.use_case.count)
+        standing |= {case.id: case.member for case in cases}
+    return counted, standing
 
 
 def find_clusters(question: Question, seen: Seen, configuration: Configuration) -> tuple[Cluster, ...]:
     """Runs every detector of the use case at every place, each with the past that it asks for."""
+    detectors = configuration.detectors[question.use_case.id]
+    looks = independent_looks(question, detectors, {p: len(counted) for p, counted in seen.counted.items()})
+    return tuple(
+        with_recurrence(cluster, looks)
+        for place, counted in seen.counted.items()
+        for cluster in detect(question, place, counted, detectors)
+    )
+
+
+def independent_looks(question: Question, detectors: Iterable[Detector], cases: Mapping[str, int]) -> float:
+    """How many independent scans a day the use case's looks at these cases (by place) are worth."""
+    scans = sum(detector.name in SCANS for detector in detectors) * len(cases)
+    days = (question.as_of - question.start).days + 1
+    most = max(cases.values(), default=0)
+    return independent_looks_a_day(most / days, question.use_case.looks == "every_event", scans)
+
+
+def with_recurrence(cluster: Cluster, looks_a_day: float) -> Cluster:
+    """A scan's cluster with the recurrence interval that is true of how its use case looks; p stays."""
+    if cluster.detector not in SCANS or cluster.p_value is None:
+        return cluster
+    return replace(
+        cluster,
+        recurrence_interval_days=recurrence_interval_days(cluster.p_value, looks_a_day),
+        parameters={**cluster.parameters, "independent_looks_a_day": round(looks_a_day, 4)},
+    )
+
+
+def detect(
+    question: Question, place: str, counted: Sequence[CountedCase], detectors: Iterable[Detector]
+) -> list[Cluster]:
+    """What some detectors find at one place, each with random numbers of its own."""
+    studies: dict[date, Study] = {}
+    fingerprint = fingerprint_of(counted)
     found: list[Cluster] = []
-    for place, counted in seen.counted.items():
-        studies: dict[date, Study] = {}
-        fingerprint = fingerprint_of(counted)
-        for detector in configuration.detectors[question.use_case.id]:
-            start = max(question.start, baseline_start(question.use_case, detector, question.as_of))
-            if start not in studies:
-                studies[start] = study_of(question, place, counted, start)
-            rng = np.random.default_rng(seed_of(question, place, fingerprint, detector))
-            found += detector.detect(studies[start], rng)
-    return tuple(found)
+    for detector in detectors:
+        start = max(question.start, baseline_start(question.use_case, detector, question.as_of))
+        if start not in studies:
+            studies[start] = study_of(question, place, counted, start)
+        rng = np.random.default_rng(seed_of(question, place, fingerprint, detector))
+        found += detector.detect(studies[start], rng)
+    return found
 
 
 def study_of(question: Question, place: str, counted: Sequence[CountedCase], start: date) -> Study:

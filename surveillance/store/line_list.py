@@ -39,6 +39,7 @@ __all__ = [
     "decide_duplicate",
     "duplicate_decisions",
     "duplicates_in",
+    "ever_known",
     "lock",
     "merged_groups",
     "propose_duplicates",
@@ -143,6 +144,17 @@ def cases_known(
         new |= {number: _case(row) for number, *row in rows.all()}
     kept[use_case, place] = cases = {n: seen[n] if n in seen else new[n] for n in numbers}
     return sorted(cases.values(), key=lambda case: case.key)
+
+
+def ever_known(tx: Transaction, use_case: str) -> list[ListedRow]:
+    """Every case that was ever known of a use case, with the time in which it was, by that time and key."""
+    rows = tx.execute(
+        select(*_ENTRY, line_list.c.known_from, line_list.c.known_until)
+        .select_from(_JOINED)
+        .where(line_list.c.use_case == use_case, line_list.c.reason.is_(None))
+    )
+    found = [ListedRow(_case(case), since, until) for *case, since, until in rows]
+    return sorted(found, key=lambda row: (row.known_from, row.entry.key, row.entry.place))
 
 
 def current_entries(tx: Transaction, keys: Collection[RecordKey]) -> list[Case | Exclusion]:

@@ -1,0 +1,53 @@
+"""How often chance alone raises an alert at least as strong, for a service that looks again and again.
+
+One prospective scan a day has recurrence interval 1/p days (Kleinman, Lazarus, Platt 2004, American Journal
+of Epidemiology 159:217). A service looks more often, at several places, with several windows. Were its looks
+independent, n of them a day would reach p with probability 1 - (1-p)^n (Sidak 1967, JASA 62:626). They are
+far from it: the next look sees nearly the same cases, and alarms that follow each other are one alert. So n
+stands for all looks of a day together: so many independent ones give as many false alerts. Measured on null
+histories by `surveillance evaluate`, alarms within 20 km and 28 days being one alert, at p <= 0.003:
+
+    looks          cases a year, places, longest window   n (95 % interval)   years
+    every event    290, 2, 30 days                        0.7 (0.4-1.0)       29
+    midnight       290, 2, 30 days                        0.6 (0.3-0.9)       29
+    every event    5,000, 1, 14 days                      1.8 (0.9-3.4)       5
+    midnight       5,000, 1, 14 days                      1.1 (0.6-2.0)       9
+
+At smaller p it is larger, for alarms are then shorter (at p <= 0.001 and 5,000 cases a year 3.3, 1.2-7.2),
+and so it is with fewer replicates: each look draws anew, and the noise of p alone makes some alarms. What is
+used is at least 1: nothing is said to recur more seldom than with one independent look a day.
+"""
+
+from math import expm1, log1p
+
+VERSION = "1"
+
+# One independent look a day for a rare case, at one place or two; with looks at every event it grows with the
+# cases a day to this power. More scans than were measured count with the square root of their number.
+MEASURED_SCANS = 2
+GROWTH = 0.4
+
+
+def independent_looks_a_day(cases_a_day: float, every_event: bool, scans: int = 1) -> float:
+    """How many independent looks a day the looks of a use case in one scope are worth, at least one.
+
+    cases_a_day: counted cases of the place that has most. every_event: a look after every event and at
+    midnight; else at midnight only. scans: places times scans (windows side by side) at each.
+    """
+    looks = max(1.0, cases_a_day) ** GROWTH if every_event else 1.0
+    return float(looks * max(1.0, scans / MEASURED_SCANS) ** 0.5)
+
+
+def recurrence_interval_days(p_value: float, looks_a_day: float = 1.0) -> float:
+    """Days in which chance gives one alert with a p-value this small or smaller: 1 / (1 - (1-p)^n).
+
+    p_value: of one scan. looks_a_day: n, as `independent_looks_a_day`. With n = 1 it is 1/p, as for one scan
+    a day. Raises ValueError for a p-value outside (0, 1] or fewer than one look a day.
+    """
+    if not 0 < p_value <= 1:
+        raise ValueError(f"p_value: {p_value} is no probability above 0; give 1 / (1 + replicates) at least")
+    if looks_a_day < 1:
+        raise ValueError(f"looks_a_day: {looks_a_day} is less than one look a day; give at least 1")
+    if looks_a_day == 1 or p_value == 1:
+        return 1 / p_value
+    return -1 / expm1(looks_a_day * log1p(-p_value))

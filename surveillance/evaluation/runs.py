@@ -1,0 +1,233 @@
+"""Runs, spread by Dask over the cores of this machine or a cluster; each finished one is a line in a file."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from surveillance.evaluation.replay import Arm, Looks, Raised, Replay, Replayed
+from surveillance.evaluation.simulated import draw_history, is_injected
+from surveillance.evaluation.subject import Run, Subject
+from surveillance.line_list.record import Case
+from surveillance.looking import Decided
+from surveillance.store.line_list import ListedRow
+
+FILE = "runs.jsonl"
+SCAN = "permutation-scan"
+CREDITED = 2  # cases of an injected cluster that an alert must hold to have found it
+Line = dict[str, Any]
+
+
+def arms_of(subject: Subject) -> tuple[Arm, ...]:
+    """Looks at every event and at midnight only, for each detector and for all of them together."""
+    names = dict.fromkeys(detector.name for detector in subject.configuration.detectors[subject.use_case.id])
+    kinds = (None, *names) if len(names) > 1 else (None,)
+    return tuple(Arm(looks, detector) for looks in ("every_event", "daily") for detector in kinds)
+
+
+def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
+    """One run, as the line that is kept of it."""
+    rng = np.random.default_rng([run.seed, *run.cell.encode()])
+    last = run.first + timedelta(days=run.days - 1)
+    rows = draw_history(subject.use_case, subject.region, run.background, rng, run.first, last, run.injection)
+    replay = Replay(
+        # Simulated partners report; when the real ones began must not shorten the study.
+        replace(subject.configuration, partners={}),
+        subject.use_case.id,
+        subject.region.scope.id,
+        rows,
+        Decided(),
+        (run.first, last),
+        arms,
+    )
+    begin = _first_injected(rows)
+    for _ in replay.steps():
+        for looks in _scanned_enough(subject, replay.done.raised, begin, arms):
+            replay.leave_out(SCAN, looks)
+    done = replay.done
+    line: Line = {
+        "run": run.key,
+        "cell": run.cell,
+        "seed": run.seed,
+        "fingerprint": subject.fingerprint,
+        "days": run.days,
+        "looks": done.looks,
+        "alerts": _alerts(done.raised),
+    }
+    if run.injection is None:
+        return {**line, "alarms": _alarms(done, subject)}
+    return {
+        **line,
+        "injected": _count_injected(rows),
+        "found": {} if begin is None else _found(done.raised, begin),
+    }
+
+
+def _alerts(raised: Iterable[Raised]) -> list[Line]:
+    """Every step of every alert to a stronger band."""
+    return [
+        {
+            "arm": one.arm,
+            "alert": one.alert[:8],
+            "at": one.at.isoformat(timespec="seconds"),
+            "band": one.severity,
+            "detectors": list(one.detectors),
+            "members": len(one.records),
+        }
+        for one in raised
+        if one.step
+    ]
+
+
+def _alarms(done: Replayed, subject: Subject) -> list[Line]:
+    """What the scans found at each look, for other thresholds than the bands'."""
+    positions, index = subject.region.read.positions_km, subject.region.read.index
+    return [
+        {
+            "at": one.at.isoformat(timespec="seconds"),
+            "midnight": one.midnight,
+            "cases_a_day": round(one.cases_a_day, 4),
+            "place": one.place,
+            "km": [round(float(km), 3) for km in positions[index[one.centre]]],
+            "p": one.p_value,
+            "observed": one.observed,
+            "expected": round(one.expected, 3),
+            "window_days": one.window_days,
+        }
+        for one in done.alarms
+    ]
+
+
+def _injected(rows: Sequence[ListedRow]) -> Iterator[Case]:
+    for row in rows:
+        if isinstance(row.entry, Case) and is_injected(row.entry.id):
+            yield row.entry
+
+
+def _count_injected(rows: Sequence[ListedRow]) -> int:
+    """Persons, each once, whoever reported them."""
+    return len({case.id.rsplit("-", 1)[1] for case in _injected(rows)})
+
+
+def _first_injected(rows: Sequence[ListedRow]) -> datetime | None:
+    """The beginning of the first case day of the injected cluster, None where there is none."""
+    first = min((case.day for case in _injected(rows)), default=None)
+    return None if first is None else datetime.combine(first, time(), UTC)
+
+
+def _found(raised: Iterable[Raised], begin: datetime) -> dict[str, dict[str, float]]:
+    """By arm and band, the days from `begin` to the first alert that holds enough of the injected cases."""
+    found: dict[str, dict[str, float]] = {}
+    for one in raised:
+        if len({r.rsplit("-", 1)[1] for r in one.records if is_injected(r)}) >= CREDITED:
+            days = round((one.at - begin) / timedelta(days=1), 3)
+            found.setdefault(one.arm, {}).setdefault(one.severity, days)
+    return found
+
+
+def _scanned_enough(
+    subject: Subject, raised: Sequence[Raised], begin: datetime | None, arms: Sequence[Arm]
+) -> tuple[Looks, ...]:
+    """The ways to look in which the scan has found the cluster in the strongest band: it cannot do better,
+    and to scan a strong cluster at every look takes all replicates each time. Nightly looks go on longest."""
+    if begin is None:
+        return ()
+    found, strongest = _found(raised, begin), subject.use_case.bands[0].name
+    scans = [arm for arm in arms if arm.detector == SCAN] or [arm for arm in arms if arm.detector is None]
+    done = {arm.looks for arm in scans if strongest in found.get(arm.name, {})}
+    if done == {"daily"}:  # a nightly look serves both ways
+        return ()
+    return ("daily",) if len(done) == 2 else tuple(done)
+
+
+def finished(path: Path, fingerprint: str) -> dict[str, Line]:
+    """The runs that a file holds of this subject, by key. A line that was cut off when a run was killed does
+    not count."""
+    lines: dict[str, Line] = {}
+    if path.exists():
+        for text in path.read_text().splitlines():
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if line.get("fingerprint") == fingerprint:
+                lines[line["run"]] = line
+    return lines
+
+
+def run_all(
+    subject: Subject,
+    runs: Sequence[Run],
+    path: Path,
+    scheduler: str | None = None,
+    workers: int | None = None,
+) -> Iterator[Line]:
+    """Performs the runs that the file does not hold yet; yields each line once it is in the file."""
+    done = finished(path, subject.fingerprint)
+    owed = [run for run in runs if run.key not in done]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not owed:
+        return
+    with path.open("a+b") as file, _client(scheduler, workers) as client:
+        _end_line(file)
+        for line in _spread(client, subject, owed):
+            file.write(json.dumps(line).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+            yield line
+
+
+def _spread(client: Any, subject: Subject, owed: Sequence[Run]) -> Iterator[Line]:
+    """Performs runs on the cluster, a few more at a time than it has workers; in the order of their ends."""
+    from distributed import as_completed
+
+    sent = client.scatter(subject, broadcast=True)
+    arms = arms_of(subject)
+    waiting = iter(owed)
+    slots = max(2 * len(client.scheduler_info()["workers"]), 2)
+    first = [
+        client.submit(perform, sent, run, arms, pure=False)
+        for _, run in zip(range(slots), waiting, strict=False)
+    ]
+    completed = as_completed(first)
+    for future in completed:
+        line = future.result()
+        following = next(waiting, None)
+        if following is not None:
+            completed.add(client.submit(perform, sent, following, arms, pure=False))
+        yield line
+
+
+@contextmanager
+def _client(scheduler: str | None, workers: int | None) -> Iterator[Any]:
+    """A cluster that is there, or one process for each core of this machine."""
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        with Client(scheduler) as client:
+            client.wait_for_workers(1, timeout=60)
+            yield client
+        return
+    count = workers or os.cpu_count() or 1
+    with (
+        LocalCluster(
+            n_workers=count, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def _end_line(file: Any) -> None:
+    """A line that was cut off ends before the next one begins."""
+    file.seek(0, os.SEEK_END)
+    if file.tell() > 0:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")

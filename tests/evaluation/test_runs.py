@@ -1,0 +1,168 @@
+"""Runs: the same result whoever does them and however often they are interrupted."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributed import LocalCluster
+
+from small_house import USE_CASE, load_house
+from surveillance.configuration import Configuration
+from surveillance.evaluation.plans import Plan, runs_of
+from surveillance.evaluation.replay import Replay
+from surveillance.evaluation.report import make_report
+from surveillance.evaluation.runs import arms_of, finished, perform, run_all
+from surveillance.evaluation.simulated import INJECTED, Background, Injection, draw_history
+from surveillance.evaluation.subject import Run, Subject, subject_of
+from surveillance.line_list.record import Case, RecordKey
+from surveillance.looking import Decided
+from surveillance.store.line_list import ListedRow
+
+FIRST = date(2251, 3, 1)
+ORDINARY = Background(cases_a_year=150)
+RUNS = tuple(Run("null", seed, ORDINARY, days=6, first=FIRST) for seed in range(3)) + tuple(
+    Run("9 more", seed, ORDINARY, days=8, injection=Injection(0.5, 3, extra=9), first=FIRST)
+    for seed in range(2)
+)
+
+
+@pytest.fixture(scope="module")
+def configuration(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
+    return load_house(tmp_path_factory.mktemp("planet"))
+
+
+@pytest.fixture(scope="module")
+def subject(configuration: Configuration) -> Subject:
+    return subject_of(configuration, USE_CASE, "north")
+
+
+@pytest.fixture(scope="module")
+def alone(subject: Subject) -> list[str]:
+    """What the runs give in this process, one after the other."""
+    return sorted(json.dumps(perform(subject, run, arms_of(subject))) for run in RUNS)
+
+
+def _held(path: Path) -> list[str]:
+    return sorted(path.read_text().splitlines())
+
+
+def test_two_workers_give_what_one_process_gives(subject: Subject, alone: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    assert len(list(run_all(subject, RUNS, path, workers=2))) == len(RUNS)
+    assert _held(path) == alone
+    # Nothing is owed any more: no worker is started, no line is added.
+    assert list(run_all(subject, RUNS, path, scheduler="tcp://nowhere:1")) == []
+
+
+def test_a_run_that_was_killed_goes_on_where_it_was(
+    subject: Subject, alone: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "runs.jsonl"
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+        running = run_all(subject, RUNS, path, scheduler=cluster.scheduler_address)
+        next(running), next(running)
+        running.close()
+        path.write_bytes(path.read_bytes()[:-20])  # killed while it wrote a line
+        assert len(finished(path, subject.fingerprint)) == 1
+        rest = list(run_all(subject, RUNS, path, scheduler=cluster.scheduler_address))
+    assert len(rest) == len(RUNS) - 1
+    assert sorted(json.dumps(line) for line in finished(path, subject.fingerprint).values()) == alone
+
+
+def test_another_configuration_shares_no_run(configuration: Configuration, subject: Subject) -> None:
+    scan, *others = configuration.detectors[USE_CASE]
+    other = replace(configuration, detectors={USE_CASE: (replace(scan, replicates=98), *others)})
+    assert subject_of(other, USE_CASE, "north").fingerprint != subject.fingerprint
+    assert subject_of(configuration, USE_CASE, "south").fingerprint != subject.fingerprint
+    assert subject_of(configuration, USE_CASE, "north").fingerprint == subject.fingerprint
+
+
+def test_a_longer_plan_holds_every_run_of_a_shorter_one() -> None:
+    plan = Plan(ORDINARY, 2, 2, relative_risks=(5.0,), extras=(4, 8))
+    longer = replace(plan, years=5, clusters=3)
+    assert {run.key for run in runs_of(plan)} < {run.key for run in runs_of(longer)}
+    assert len({run.key for run in runs_of(longer)}) == 5 + 3 * 3
+
+
+def test_a_strong_cluster_is_found_and_its_delay_is_that_of_the_third_report(
+    configuration: Configuration, subject: Subject
+) -> None:
+    """Three within 1 km and 5 days make a candidate here: that can be known from the third report on."""
+    begin = datetime.combine(FIRST, time(), UTC)
+    rows = [_injected(i, begin + timedelta(hours=30 * i + 20)) for i in range(5)]
+    replay = Replay(
+        configuration,
+        USE_CASE,
+        "north",
+        rows,
+        Decided(),
+        (FIRST, FIRST + timedelta(days=9)),
+        arms_of(subject),
+    )
+    first = {}
+    for one in replay.run().raised:
+        first.setdefault(one.arm, one.at)
+    third = begin + timedelta(hours=80)
+    assert first["every_event/proximity"] == first["every_event/combined"] == third
+    # In New York the day ends at five in the morning, Greenwich time.
+    assert first["daily/proximity"] == datetime.combine(third.date() + timedelta(days=1), time(5), UTC)
+    assert "every_event/links" not in first
+
+
+def _injected(i: int, known: datetime) -> ListedRow:
+    case = Case(
+        key=RecordKey("police", "incident", f"police-{INJECTED + i}"),
+        version=1,
+        use_case=USE_CASE,
+        place="residence",
+        area=f"n{1 + i % 2}",
+        day=known.date(),
+        received_at=known,
+        person_keys=(f"key:{i}",),
+    )
+    return ListedRow(case, known, None)
+
+
+def test_an_injected_line_says_how_many_were_put_in_and_when_they_were_found(subject: Subject) -> None:
+    lines = [perform(subject, run, arms_of(subject)) for run in RUNS[3:]]
+    assert [line["injected"] for line in lines] == [9, 9]
+    report = make_report(subject.use_case, lines)
+    combined = next(p for p in report.power if (p.arm, p.band) == ("every_event/combined", "watch"))
+    assert combined.found.value == 1.0
+    assert combined.days.value is not None
+    assert 0 < combined.days.value < 8
+    nightly = next(p for p in report.power if (p.arm, p.band) == ("daily/combined", "watch"))
+    assert nightly.days.value is None or nightly.days.value >= combined.days.value
+
+
+def test_a_history_is_a_function_of_its_seed_and_grows_slow_or_late_where_it_is_told_to(
+    subject: Subject,
+) -> None:
+    def drawn(background: Background, seed: int = 3) -> tuple[ListedRow, ...]:
+        rng = np.random.default_rng(seed)
+        return draw_history(
+            subject.use_case, subject.region, background, rng, FIRST, FIRST + timedelta(days=30)
+        )
+
+    plain = drawn(Background(600))
+    assert plain == drawn(Background(600))
+    assert plain != drawn(Background(600), seed=4)
+    joined = drawn(Background(600, joined_share=0.5, joined_days=20))
+    since = FIRST - timedelta(days=20)
+    lived = [row.entry for row in joined if isinstance(row.entry, Case) and row.entry.place == "residence"]
+    early = {case.area for case in lived if case.day < since}
+    late = {case.area for case in lived if case.day >= since}
+    assert len(early) < len(late)
+    delays = [_mean_delay(drawn(Background(600, slow_share=share))) for share in (0.0, 1.0)]
+    assert delays[1] > 3 * delays[0]
+
+
+def _mean_delay(rows: tuple[ListedRow, ...]) -> float:
+    first = [row for row in rows if row.entry.version == 1 and isinstance(row.entry, Case)]
+    waits = [
+        (row.known_from - datetime.combine(row.entry.day, time(12), UTC)) / timedelta(days=1) for row in first
+    ]  # type: ignore[union-attr]
+    return sum(waits) / len(waits)

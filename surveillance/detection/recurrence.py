@@ -13,9 +13,9 @@ histories by `surveillance evaluate`, alarms within 20 km and 28 days being one 
     every event    5,000, 1, 14 days                      1.8 (0.9-3.4)       5
     midnight       5,000, 1, 14 days                      1.1 (0.6-2.0)       9
 
-At smaller p it is larger, for alarms are then shorter (at p <= 0.001 and 5,000 cases a year 3.3, 1.2-7.2), and
-with fewer replicates, for each look draws anew, and the noise of p alone makes some alarms. The n used below is
-somewhat larger than measured: the aim is 0.5 to 1 false alerts a year at a threshold of 365 days.
+At smaller p it is larger, for alarms are then shorter (at p <= 0.001 and 5,000 cases a year 3.3, 1.2-7.2),
+and with fewer replicates, for each look draws anew, and the noise of p alone makes some alarms. The n used
+below is somewhat larger: the aim is 0.5 to 1 false alerts a year at a threshold of 365 days.
 """
 
 from math import expm1, log1p

@@ -14,40 +14,40 @@ histories by `surveillance evaluate`, alarms within 20 km and 28 days being one 
     midnight       5,000, 1, 14 days                      1.1 (0.6-2.0)       9
 
 At smaller p it is larger, for alarms are then shorter (at p <= 0.001 and 5,000 cases a year 3.3, 1.2-7.2),
-and so it is with fewer replicates: each look draws anew, and the noise of p alone makes some alarms. What is
-used is at least 1: nothing is said to recur more seldom than with one independent look a day.
+and with fewer replicates, for each look draws anew, and the noise of p alone makes some alarms. The n used
+below is somewhat larger: the aim is 0.5 to 1 false alerts a year at a threshold of 365 days.
 """
 
 from math import expm1, log1p
 
 VERSION = "1"
 
-# One independent look a day for a rare case, at one place or two; with looks at every event it grows with the
-# cases a day to this power. More scans than were measured count with the square root of their number.
-MEASURED_SCANS = 2
-GROWTH = 0.4
+# Of a rare case, at one place or two. It grows with the square root of the cases a day and, beyond what was
+# measured, with that of the number of scans.
+OF_A_RARE_CASE, MEASURED_SCANS = 0.8, 2
 
 
 def independent_looks_a_day(cases_a_day: float, every_event: bool, scans: int = 1) -> float:
-    """How many independent looks a day the looks of a use case in one scope are worth, at least one.
+    """How many independent looks a day the looks of a use case in one scope are worth.
 
     cases_a_day: counted cases of the place that has most. every_event: a look after every event and at
-    midnight; else at midnight only. scans: places times scans (windows side by side) at each.
+    midnight; else at midnight only, which is never worth more than one. scans: places times scans (windows
+    side by side) at each.
     """
-    looks = max(1.0, cases_a_day) ** GROWTH if every_event else 1.0
-    return float(looks * max(1.0, scans / MEASURED_SCANS) ** 0.5)
+    looks = OF_A_RARE_CASE * max(1.0, cases_a_day) ** 0.5
+    return float((looks if every_event else min(1.0, looks)) * max(1.0, scans / MEASURED_SCANS) ** 0.5)
 
 
 def recurrence_interval_days(p_value: float, looks_a_day: float = 1.0) -> float:
     """Days in which chance gives one alert with a p-value this small or smaller: 1 / (1 - (1-p)^n).
 
     p_value: of one scan. looks_a_day: n, as `independent_looks_a_day`. With n = 1 it is 1/p, as for one scan
-    a day. Raises ValueError for a p-value outside (0, 1] or fewer than one look a day.
+    a day. Raises ValueError for a p-value outside (0, 1] or no looks at all.
     """
     if not 0 < p_value <= 1:
         raise ValueError(f"p_value: {p_value} is no probability above 0; give 1 / (1 + replicates) at least")
-    if looks_a_day < 1:
-        raise ValueError(f"looks_a_day: {looks_a_day} is less than one look a day; give at least 1")
+    if looks_a_day <= 0:
+        raise ValueError(f"looks_a_day: {looks_a_day} is no number of looks; give one above 0")
     if looks_a_day == 1 or p_value == 1:
         return 1 / p_value
     return -1 / expm1(looks_a_day * log1p(-p_value))

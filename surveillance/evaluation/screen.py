@@ -2,10 +2,10 @@
 """Which detectors need not run at a look: those that are certain to find nothing.
 
 Most scans find a strongest cylinder that is ordinary by a wide margin. One whose p-value is certain to be
-above the scan's `max_p` finds nothing, and to know that no replicate is needed: it is enough that no
-cylinder reaches a level which chance reaches in many more than `max_p` of all replicates. The level comes
-from replicates of the same scan on the same history, drawn anew every two weeks. Whatever is not certain
-goes to the detector itself, so that every cluster found is the service's own.
+above the scan's `max_p` finds nothing, and to know that no replicate is needed: it is enough that no cylinder
+reaches a level which chance reaches in many more than `max_p` of all replicates. The level comes from
+replicates of the same scan on the same history, drawn anew every two weeks. Whatever is not certain goes to
+the detector itself, so that every cluster found is the service's own.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What simulated people share by chance: schools, employers, care homes. Two who share one are linked."""
+"""What simulated people share by chance: schools, workplaces, care homes. Two who share one are linked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from surveillance.simulation.world import Indices, Rng, World
 class Shared:
     """A kind of setting. ages: of the people who have one. known: share of them whose partner names it.
 
-    settings: how many there are; the k-th largest has people in proportion to 1 / (k + `flat`): employers
+    settings: how many there are; the k-th largest has people in proportion to 1 / (k + `flat`): workplaces
     differ much in size (the largest of 20,000 with flat = 10 has 1.2 % of all), schools little. home: people
     live in it, so that its area is theirs.
     """
@@ -31,11 +31,11 @@ class Shared:
 
 
 # For a region of 2.4 million people. Assumed, not measured: about 180 secondary schools and colleges; one
-# death in three of people of working age comes with an employer; 420 care homes.
+# death in three of people of working age comes with a workplace; 420 care homes.
 SHARED: Mapping[str, tuple[Shared, ...]] = {
     "incident": (
         Shared("school", (11, 18), 0.9, 180, 500),
-        Shared("employer", (19, 66), 0.3, 20_000, 10),
+        Shared("workplace", (19, 66), 0.3, 20_000, 10),
     ),
     "admission": (Shared("care_home", (75, 120), 0.15, 420, 300, home=True),),
 }

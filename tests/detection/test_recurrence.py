@@ -29,10 +29,11 @@ def test_more_looks_never_make_an_alert_rarer(p, looks, more):
 
 
 @given(st.floats(0, 200), st.integers(1, 8))
-def test_a_day_is_worth_one_look_at_least_and_never_more_than_there_are(cases, scans):
+def test_looks_are_worth_more_the_more_there_is_to_see_and_never_more_than_there_are(cases, scans):
     daily = independent_looks_a_day(cases, every_event=False, scans=scans)
     often = independent_looks_a_day(cases, every_event=True, scans=scans)
-    assert 1 <= daily <= often
+    assert 0.8 <= daily <= often
+    assert often <= independent_looks_a_day(cases + 1, every_event=True, scans=scans)
     assert daily <= scans
     assert often <= scans * (cases + 1)
 
@@ -41,4 +42,4 @@ def test_what_is_no_probability_is_refused():
     with pytest.raises(ValueError, match="p_value"):
         recurrence_interval_days(0)
     with pytest.raises(ValueError, match="looks_a_day"):
-        recurrence_interval_days(0.1, 0.5)
+        recurrence_interval_days(0.1, 0)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from surveillance.detection.recurrence import independent_looks_a_day, recurrence_interval_days
 from surveillance.events.admission import AdmissionEvent
 from surveillance.events.incident import IncidentEvent
 from surveillance.geography.area import load_areas
@@ -87,3 +88,16 @@ def test_no_python_names_a_use_case() -> None:
         if isinstance(node, ast.Constant) and node.value in USE_CASES
     ]
     assert named == []
+
+
+@pytest.mark.parametrize("use_case", USE_CASES.values(), ids=str)
+def test_no_scan_gives_up_on_a_p_value_that_reaches_a_band(use_case: UseCase) -> None:
+    """The most that a p-value can be at a band's recurrence interval, where looks are worth least."""
+    bands = [c.recurrence_interval_days for band in use_case.bands for c in band.any_of]
+    shortest = min((days for days in bands if days is not None), default=None)
+    looks = independent_looks_a_day(0.0, every_event=True)
+    for detector in use_case.detectors:
+        if detector.name == "permutation-scan" and shortest is not None:
+            # Once in four days is an example of an example: there a look a day is worth a look.
+            worth = looks if use_case.looks == "every_event" or shortest > 50 else 1.0
+            assert recurrence_interval_days(detector.parameters["max_p"], worth) <= shortest

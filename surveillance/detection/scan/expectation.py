@@ -63,24 +63,49 @@ def classify(first, order, tied, weight, limit, bin_of, bin_, stop):
 
 
 @compiled
+def _strata_held(weight):
+    """(locations,) the first stratum in which a location has weight, and the one after the last.
+
+    A location has those of its own reporting group only, which may be few of many.
+    """
+    locations, strata = weight.shape
+    held_from, held_to = np.zeros(locations, np.int64), np.zeros(locations, np.int64)
+    for location in range(locations):
+        for stratum in range(strata - 1, -1, -1):
+            if weight[location, stratum] > 0:
+                held_from[location] = stratum
+                held_to[location] = max(held_to[location], stratum + 1)
+    return held_from, held_to
+
+
+@compiled
 def lowest_expected(first, stop, order, bin_, weight, share, lowest):
     """Fill lowest: (bins, windows) with the least expected count of any circle of the bin, else infinity."""
     strata, windows = share.shape[:2]
     inside = np.zeros(strata, np.int64)
+    ratio = np.ascontiguousarray(share[:, :, 0] / share[:, :, 1])
+    held_from, held_to = _strata_held(weight)
+    expected = np.empty(windows)
     lowest[:] = np.inf
     for row in range(len(first) - 1):
         inside[:] = 0
         last_bin = -1
         for entry in range(first[row], stop[row]):
-            for stratum in range(strata):
-                inside[stratum] += weight[order[entry], stratum]
+            location = order[entry]
+            for stratum in range(held_from[location], held_to[location]):
+                inside[stratum] += weight[location, stratum]
             bin_at = np.int64(bin_[entry])
             # Circles grow, so the first of a bin is the centre's least; one that ties still enter is less.
             if bin_at == last_bin:
                 continue
             last_bin = bin_at
+            expected[:] = 0.0
+            for stratum in range(strata):
+                if inside[stratum] > 0:
+                    for window in range(windows):
+                        expected[window] += inside[stratum] * ratio[stratum, window]
             for window in range(windows):
-                lowest[bin_at, window] = min(lowest[bin_at, window], expected_in(inside, share, window))
+                lowest[bin_at, window] = min(lowest[bin_at, window], expected[window])
 
 
 @compiled

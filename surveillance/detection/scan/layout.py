@@ -35,8 +35,8 @@ class Layout:
 
 def lay_out(study: Study, circles: Circles, windows: int, max_share: float, day_of_week: bool) -> Layout:
     """Lay out a study with at least one case for windows of 1 to `windows` days."""
-    strata = 7 if day_of_week else 1
-    stratum = (study.start.toordinal() + study.day.astype(np.int64)) % strata
+    stratum = _strata(study, day_of_week)
+    strata = int(stratum.max()) + 1
     age = (study.days - 1 - study.day).astype(np.int64)
     share = _share(stratum, age, strata, windows)
     recent = share[:, :, 0].sum(axis=0).astype(np.int64)
@@ -53,6 +53,19 @@ def lay_out(study: Study, circles: Circles, windows: int, max_share: float, day_
     )
 
 
+def _strata(study: Study, day_of_week: bool) -> Ints:
+    """(cases,) what days are permuted within: the reporting group of the area, and the weekday.
+
+    Only those with cases are numbered, in order.
+    """
+    group = study.locations.reporting
+    stratum = np.zeros(len(study.ids), np.int64) if group is None else group[study.location].astype(np.int64)
+    if day_of_week:
+        stratum = stratum * 7 + (study.start.toordinal() + study.day.astype(np.int64)) % 7
+    numbered: Ints = np.unique(stratum, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return numbered
+
+
 def _ground(
     study: Study, circles: Circles, stratum: Ints, share: Floats, max_share: float
 ) -> tuple[kernel.Ground, Floats]:
@@ -64,7 +77,8 @@ def _ground(
     stop, bin_ = np.empty(len(circles.centres), np.int64), np.empty(len(circles.order), np.uint8)
     bin_of = (np.searchsorted(edges, np.arange(limit + 1), side="right") - 1).astype(np.uint8)
     around = circles.first, circles.order, circles.tied
-    expectation.classify(*around, weight, limit, bin_of, bin_, stop)
+    every = weight.sum(axis=1, keepdims=True)
+    expectation.classify(*around, every, limit, bin_of, bin_, stop)
     most = int(share[:, -1, 0].sum())
     lane_bits = next(bits for bits in (8, 16, 32) if most < 1 << (bits - 1))
     lanes = np.arange(1, 64 // lane_bits + 1, dtype=np.uint64) * np.uint64(lane_bits)

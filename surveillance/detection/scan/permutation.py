@@ -22,6 +22,8 @@ LADDER = np.array([0.0, 1, 3, 8, 20, 60])
 # Rows of counts of the replicates that are scanned together; they should stay near the processor.
 BATCH_BYTES = 2 << 20
 BASIS = "the cases of these areas and of these days, as if area and day were independent"
+GROUPED = " within each of {groups} groups of areas whose reports come alike"
+OUTSIDE = "; {cases} of all cases are of areas and days that no partner covers"
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,12 @@ class PermutationScan:
     enter together) to at most `max_share` of the cases and `max_radius_km`, times a window of
     `min_window_days` to `max_window_days` days that ends on the last day. Expected: mu = sum over the
     cylinder of C_z C_d / C (C_z cases of the area, C_d of the day, C all); with `day_of_week` within each
-    weekday. Statistic (a natural logarithm, no unit): c ln(c/mu) + (C-c) ln((C-c)/(C-mu)) where c > mu
-    and c >= `min_cases`. Null: days permuted over cases (within weekdays), `replicates` times; p-value and
-    early stopping as in `monte_carlo.p_values`. Recurrence interval: 1/p days, for one look a day.
-    relative_risk is observed / expected.
+    weekday. Where the locations have reporting groups, within each of these too: areas that joined later or
+    report later than others have days of their own, so that neither looks like a cluster. Statistic (a
+    natural logarithm, no unit): c ln(c/mu) + (C-c) ln((C-c)/(C-mu)) where c > mu and c >= `min_cases`. Null:
+    days permuted over cases (within groups and weekdays), `replicates` times; p-value and early stopping as
+    in `monte_carlo.p_values`. Recurrence interval: 1/p days, for one look a day. relative_risk is observed /
+    expected.
 
     Secondary clusters: each centre's best, the next highest that shares no area with a higher one, at most
     `max_clusters` in all, each with p <= `max_p`; its p-value compares with the highest of each replicate.
@@ -48,7 +52,7 @@ class PermutationScan:
     """
 
     name: ClassVar[str] = "permutation-scan"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     max_share: float = number(0.5, above=0, at_most=1)
     max_radius_km: float | None = number(None, above=0)
@@ -167,8 +171,16 @@ class PermutationScan:
             p_value=p,
             recurrence_interval_days=1 / p,
             parameters=evidence(self),
-            expected_basis=BASIS,
+            expected_basis=basis_of(study),
         )
+
+
+def basis_of(study: Study) -> str:
+    """What the expected counts rest on, in words."""
+    reporting = study.locations.reporting
+    groups = 1 if reporting is None else len(np.unique(reporting[study.location]))
+    words = BASIS + (GROUPED.format(groups=groups) if groups > 1 else "")
+    return words + (OUTSIDE.format(cases=study.outside_coverage) if study.outside_coverage else "")
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ def test_equal_locations_share_their_circles_and_others_do_not():
     codes = [f"A{n}" for n in range(20)]
     first = circles.circles_of(make_locations(codes, places), 3.0)
     assert circles.circles_of(make_locations(codes, places), 3.0) is first
+    assert circles.circles_of(make_locations(codes, places), 3) is first
     assert circles.circles_of(make_locations(codes, places), 4.0) is not first
     assert circles.circles_of(make_locations(codes, places, inside=[False] + [True] * 19), 3.0) is not first
     assert circles.circles_of(make_locations(codes, places, "great_circle"), 3.0) is not first

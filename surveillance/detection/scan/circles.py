@@ -7,6 +7,7 @@ from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.neighbors import KDTree
 
 from surveillance.detection.cluster import Locations
 from surveillance.geography.distance import positions_km
@@ -16,8 +17,12 @@ STEPS_PER_KM = 1e9
 INDEX_BITS = 18
 MAX_LOCATIONS = 1 << INDEX_BITS
 KEPT_BYTES = 512 << 20
+# Distances computed at once, and rows of them.
+CHUNK, CHUNK_ROWS = 1 << 20, 1024
+OUTSIDE = np.int64(np.iinfo(np.int64).max)
 
 _Positions = npt.NDArray[np.float64]
+_Keys = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,7 @@ def circles_of(locations: Locations, max_radius_km: float | None) -> Circles:
 
     Raises ValueError for more than 262,144 locations.
     """
+    max_radius_km = None if max_radius_km is None else float(max_radius_km)  # 20 and 20.0 are one radius
     key = _fingerprint(locations, max_radius_km)
     with _lock:
         if key in _kept:
@@ -92,43 +98,59 @@ def _draw(locations: Locations, max_radius_km: float | None) -> Circles:
     inside = np.ones(count, np.bool_) if locations.inside is None else locations.inside
     centres = np.flatnonzero(inside).astype(np.int32)
     positions = positions_km(locations.coordinates, locations.metric)
-    rows = max(1, (8 << 20) // (8 * max(count, 1)))
-    parts = [
-        _sorted_rows(positions, centres[at : at + rows], max_radius_km) for at in range(0, len(centres), rows)
-    ]
-    keys = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.int64)
-    sizes = np.concatenate([part[1] for part in parts]) if parts else np.empty(0, np.int64)
-    first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    steps = keys >> INDEX_BITS
-    tied = np.zeros(len(keys), np.bool_)
-    tied[1:] = steps[1:] == steps[:-1]
-    tied[first[:-1][sizes > 0]] = False
-    order = (keys & (MAX_LOCATIONS - 1)).astype(np.int32)
-    _lead_with_centre(order, first, centres)
-    return Circles(centres, first, order, tied, positions)
+    tree = KDTree(positions) if max_radius_km is not None and len(centres) else None
+    sizes = np.full(len(centres), count, np.int64)
+    if tree is not None and max_radius_km is not None:
+        sizes = tree.query_radius(positions[centres], max_radius_km + 1 / STEPS_PER_KM, count_only=True)
+    order, tied = np.empty(sizes.sum(), np.int32), np.empty(sizes.sum(), np.bool_)
+    first, at, filled = np.zeros(len(centres) + 1, np.int64), 0, 0
+    while at < len(centres):
+        rows = max(1, CHUNK // max(int(sizes[at : at + CHUNK_ROWS].max()), 1))
+        some = centres[at : at + min(rows, CHUNK_ROWS)]
+        keys = _sorted_keys(positions, some, max_radius_km, tree)
+        lengths = (keys < OUTSIDE).sum(axis=1)
+        _fill_rows(keys, some, order[filled:], tied[filled:])
+        first[at + 1 : at + 1 + len(some)] = filled + np.cumsum(lengths)
+        at, filled = at + len(some), int(first[at + len(some)])
+    return Circles(centres, first, order[:filled], tied[:filled], positions)
 
 
-def _sorted_rows(
-    positions: _Positions, centres: npt.NDArray[np.int32], max_radius_km: float | None
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Sort keys (distance, then index, in one integer) of a few centres, and how many each has."""
-    squared = np.zeros((len(centres), len(positions)))
+def _sorted_keys(
+    positions: _Positions, centres: npt.NDArray[np.int32], max_radius_km: float | None, tree: KDTree | None
+) -> _Keys:
+    """(centres, width) keys, ascending: distance and index in one integer, OUTSIDE at the end of each row."""
+    if tree is None or max_radius_km is None:
+        near = np.broadcast_to(np.arange(len(positions)), (len(centres), len(positions)))
+        return np.sort(_keys(positions, centres[:, None], near), axis=1)
+    around = tree.query_radius(positions[centres], max_radius_km + 1 / STEPS_PER_KM)
+    lengths = np.array([len(found) for found in around])
+    keys = np.full((len(centres), lengths.max()), OUTSIDE)
+    near = np.concatenate(around)
+    keys[np.arange(keys.shape[1]) < lengths[:, None]] = _keys(positions, np.repeat(centres, lengths), near)
+    keys[keys >= (round(max_radius_km * STEPS_PER_KM) + 1) << INDEX_BITS] = OUTSIDE
+    keys.sort(axis=1)
+    return keys
+
+
+def _keys(positions: _Positions, centre: npt.NDArray[np.int32], other: _Keys) -> _Keys:
+    squared = np.zeros(np.broadcast_shapes(centre.shape, other.shape))
     for axis in positions.T:
-        squared += (axis[centres, None] - axis[None, :]) ** 2
-    steps = np.rint(np.sqrt(squared) * STEPS_PER_KM).astype(np.int64)
-    keys = np.sort((steps << INDEX_BITS) | np.arange(len(positions)), axis=1)
-    if max_radius_km is None:
-        return keys.ravel(), np.full(len(centres), len(positions), np.int64)
-    within = keys < ((round(max_radius_km * STEPS_PER_KM) + 1) << INDEX_BITS)
-    return keys[within], within.sum(axis=1)
+        squared += (axis[centre] - axis[other]) ** 2
+    keys: _Keys = (np.rint(np.sqrt(squared) * STEPS_PER_KM).astype(np.int64) << INDEX_BITS) | other
+    return keys
 
 
-def _lead_with_centre(
-    order: npt.NDArray[np.int32], first: npt.NDArray[np.int64], centres: npt.NDArray[np.int32]
+def _fill_rows(
+    keys: _Keys, centres: npt.NDArray[np.int32], order: npt.NDArray[np.int32], tied: npt.NDArray[np.bool_]
 ) -> None:
-    """Where others share its coordinates, the centre still comes first in its own row."""
-    for row in np.flatnonzero(order[first[:-1]] != centres):
-        start = first[row]
-        at = start + np.flatnonzero(order[start : first[row + 1]] == centres[row])[0]
-        order[start + 1 : at + 1] = order[start:at].copy()
-        order[start] = centres[row]
+    """Write the rows one after the other. Where others share its coordinates, the centre still leads."""
+    within = keys < OUTSIDE
+    index = (keys & (MAX_LOCATIONS - 1)).astype(np.int32)
+    same = np.zeros(keys.shape, np.bool_)
+    same[:, 1:] = (keys[:, 1:] >> INDEX_BITS) == (keys[:, :-1] >> INDEX_BITS)
+    for row in np.flatnonzero(index[:, 0] != centres):
+        at = np.flatnonzero(index[row] == centres[row])[0]
+        index[row, 1 : at + 1] = index[row, :at].copy()
+        index[row, 0] = centres[row]
+    filled = within.sum()
+    order[:filled], tied[:filled] = index[within], same[within]

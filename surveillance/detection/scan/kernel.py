@@ -12,6 +12,7 @@ What makes it fast, without giving up exactness:
   them, and only where a replicate has a case is anything done.
 """
 
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -304,13 +305,26 @@ def scan_observed(location, age, null, ground, goal, highest, where):
 
 
 @compiled
+def _stride(count):
+    """A step that visits every one of `count` numbers, each far from the one before (golden section)."""
+    step = max(1, int(count * 0.618))
+    while gcd(step, count) != 1:
+        step += 1
+    return step
+
+
+@compiled
 def _scan(location, age, null, ground, goal, level, best):
     """Levels reached and highest statistic found, of each row of `location`, in all circles."""
     first_row, replicate_of, rows = _rows_of(location, age, null, len(ground.weight))
     held, where = np.empty(len(level) * BLOCK_WORDS, np.uint64), np.empty((len(level), 3), np.int64)
     events = np.empty(len(ground.weight) + 1, np.int64)
     levels, finished_before = len(goal.levels), 0
-    for centre in range(len(ground.first) - 1):
+    # Neighbours see the same clusters: far apart in turn, the centres find one of them sooner.
+    centres = len(ground.first) - 1
+    step = _stride(centres)
+    for turn in range(centres):
+        centre = turn * step % centres
         _scan_centre(centre, first_row, replicate_of, rows, ground, goal, held, events, level, best, where)
         if goal.keep_highest:
             continue

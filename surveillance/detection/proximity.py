@@ -184,7 +184,8 @@ def _days_covered(study: Study) -> Ints:
         return np.full(len(study.locations.codes), study.days, np.int64)
     begin, end = study.start.toordinal(), study.as_of.toordinal()
     first, last = covered.astype(np.int64).T
-    return np.maximum(np.minimum(last, end) - np.maximum(first, begin) + 1, 0)
+    days: Ints = np.maximum(np.minimum(last, end) - np.maximum(first, begin) + 1, 0)
+    return days
 
 
 def _by_cases(study: Study, used: Ints, usual: npt.NDArray[np.bool_]) -> float:

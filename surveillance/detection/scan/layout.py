@@ -14,6 +14,9 @@ Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
 MAX_BINS = 250
+MAX_CLASSES = 4000
+# Days: between a cluster of a weekend and one of a month.
+SHORT_WINDOW = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,18 +97,43 @@ def _ground(
         lane_bits=lane_bits,
         guard=np.uint64((np.uint64(1) << (lanes - np.uint64(1))).sum(dtype=np.uint64)),
     )
-    return ground, _lowest(ground, edges)
+    if share.shape[0] > 1:
+        return _classify_by_expected(ground)
+    edge: Floats = edges[:-1, None] * share[0, :, 0] / share[0, :, 1]
+    return ground, edge
 
 
-def _lowest(ground: kernel.Ground, edges: Ints) -> Floats:
-    """Least expected count by bin and window. Without strata it is that of the bin's lower edge."""
-    if ground.share.shape[0] == 1:
-        recent, every = ground.share[0, :, 0], ground.share[0, :, 1]
-        edge: Floats = edges[:-1, None] * recent / every
-        return edge
-    g, lowest = ground, np.empty((len(edges) - 1, ground.share.shape[1]))
-    expectation.lowest_expected(g.first, g.stop, g.order, g.bin, g.weight, g.share, lowest)
-    return lowest
+def _classify_by_expected(ground: kernel.Ground) -> tuple[kernel.Ground, Floats]:
+    """The ground with circles of several strata in classes, and the least expected count by bin and window.
+
+    Circles with as many cases expect very different numbers where strata differ, so the number of cases makes
+    no class: what they expect in the longest window and in a short one does.
+    """
+    windows = ground.share.shape[1]
+    around = ground.first, ground.stop
+    key = np.empty(len(ground.order), np.int32)
+    short = min(windows, SHORT_WINDOW) - 1
+    expectation.key_circles(*around, ground.order, ground.tied, ground.weight, ground.share, short, key)
+    longs = expectation.DOUBLINGS << expectation.LONG_STEPS_BITS
+    shorts = expectation.DOUBLINGS << expectation.SHORT_STEPS_BITS
+    seen = np.zeros(longs * shorts, np.bool_)
+    expectation.seen_keys(*around, key, seen)
+    bin_of, bins = _number(np.flatnonzero(seen), shorts, len(seen))
+    bin_ = np.zeros(len(key), np.uint16)
+    expectation.classify_by_key(*around, key, bin_of, bin_)
+    ground, lowest = ground._replace(bin=bin_), np.empty((bins, windows))
+    expectation.lowest_expected(*around, ground.order, ground.bin, ground.weight, ground.share, lowest)
+    return ground, lowest
+
+
+def _number(keys: Ints, shorts: int, all_keys: int) -> tuple[npt.NDArray[np.uint16], int]:
+    """(all_keys,) the class of each key seen, of at most MAX_CLASSES, in steps as small as that allows."""
+    long, short = np.divmod(keys, shorts)
+    while len(classes := np.unique(long * shorts + short)) > MAX_CLASSES:
+        long, short = long // 2, short // 2
+    bin_of = np.zeros(all_keys, np.uint16)
+    bin_of[keys] = np.searchsorted(classes, long * shorts + short)
+    return bin_of, len(classes)
 
 
 def _null(

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import product
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from surveillance.detection.cluster import Cluster, Locations, Study
+from surveillance.detection.cluster import Cluster, Locations, Metric, Study
 from surveillance.detection.monte_carlo import p_values
 from surveillance.detection.parameters import check, evidence, flag, number, whole
 from surveillance.detection.scan import kernel
@@ -232,9 +233,10 @@ def warm() -> None:
 
     The cache is kept where NUMBA_CACHE_DIR says, else beside this package; the directory must be writable.
     """
-    for great_circle in (False, True):
+    metrics: tuple[Metric, ...] = ("planar", "great_circle")
+    for metric, reporting in product(metrics, (None, np.array([0, 1], np.int32))):
         locations = Locations(
-            ("a", "b"), np.array([[0.0, 0.0], [1.0, 1.0]]), "great_circle" if great_circle else "planar"
+            ("a", "b"), np.array([[0.0, 0.0], [1.0, 1.0]]), metric=metric, reporting=reporting
         )
         study = Study(
             ("1", "2", "3", "4"),

@@ -19,6 +19,7 @@ from surveillance.events.incident import IncidentEvent
 from surveillance.events.topics import Source, topic_name
 from surveillance.geography.area import AreaTable, load_areas
 from surveillance.geography.lookup import Gazetteer
+from surveillance.reporting import Covered, covered_areas
 from surveillance.settings import Settings
 from surveillance.use_case.fault import ConfigError, ConfigFault
 from surveillance.use_case.load import load_partners, load_scopes, load_use_cases
@@ -104,6 +105,20 @@ class Configuration:
                 if day is not None and day <= as_of:
                     days = [max(was, day) if here else was for was, here in zip(days, covered, strict=True)]
         return tuple(days)
+
+    def covered(self, use_case: UseCase, scope: str) -> tuple[Covered, ...]:
+        """What partners cover of the areas that the scope reads, for the use case's kind of records."""
+        key = use_case.records, scope
+        if key not in self._covered:
+            self._covered[key] = covered_areas(
+                self.partners.values(), self.regions[scope].read, use_case.records
+            )
+        return self._covered[key]
+
+    @cached_property
+    def _covered(self) -> dict[tuple[str, str], tuple[Covered, ...]]:
+        """Kept, since each look asks; it never changes."""
+        return {}
 
     def _coverages(self, use_case: UseCase) -> Iterator[Coverage]:
         for partner in self.partners.values():

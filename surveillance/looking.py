@@ -10,13 +10,14 @@ import numpy as np
 
 from surveillance.alerting.alert import Alert
 from surveillance.configuration import Configuration, Region, baseline_start
-from surveillance.detection.cluster import Cluster, Detector, Study
+from surveillance.detection.cluster import Cluster, Detector, Locations, Study
 from surveillance.detection.recurrence import independent_looks_a_day, recurrence_interval_days
 from surveillance.detection.scan.permutation import PermutationScan
 from surveillance.detection.study import make_study
 from surveillance.line_list.duplicates import CountedCase, Pair, count_once
 from surveillance.line_list.links import add_links
 from surveillance.line_list.record import Case, RecordKey
+from surveillance.reporting import Covered, with_reporting
 from surveillance.store import alerts, evaluations, line_list, links
 from surveillance.store.database import Transaction
 from surveillance.store.pending import Claim
@@ -39,6 +40,7 @@ class Question:
     as_of: date
     known_at: datetime
     complete_from: tuple[date, ...] | None = None
+    coverage: tuple[Covered, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def ask(claim: Claim, configuration: Configuration) -> Question:
         as_of=claim.as_of,
         known_at=claim.known_at or day_ends,
         complete_from=configuration.complete_from(use_case, claim.scope, claim.as_of),
+        coverage=configuration.covered(use_case, claim.scope),
     )
 
 
@@ -169,13 +172,22 @@ def study_of(question: Question, place: str, counted: Sequence[CountedCase], sta
         codes=[c.case.area for c in ordered],
         days=[c.case.day for c in ordered],
         tokens=[c.tokens for c in ordered],
-        locations=question.region.locations,
+        locations=locations_of(question, ordered),
         start=start,
         as_of=question.as_of,
         place=place,
         ages=[c.case.age for c in ordered],
         sexes=[c.case.sex for c in ordered],
         complete_from=question.complete_from,
+    )
+
+
+def locations_of(question: Question, counted: Sequence[CountedCase]) -> Locations:
+    """The region's areas, in groups whose reports come alike from the partners of these cases."""
+    partners = {c.case.key.partner for c in counted}
+    partners |= {record.partition("/")[0] for c in counted if len(c.records) > 1 for record in c.records}
+    return with_reporting(
+        question.region.locations, question.coverage, partners, question.start, question.as_of
     )
 
 

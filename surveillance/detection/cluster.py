@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -22,6 +23,10 @@ class Locations:
     inside: (n,) bool; False marks a neighbour's area that is read for its cases but may not be the
         centre of a cluster.
     units: higher unit (`msoa`, `lad`) -> the n codes of it, as far as they are known.
+    reporting: (n,) int32 number of each location's reporting group: within a group, reports come alike (from
+        the same partners since the same days). None: all alike.
+    covered: (n, 2) int32 first and last day of coverage (`date.toordinal`, both included; the first is after
+        the last where there is none). None: all, always.
     """
 
     codes: tuple[str, ...]
@@ -30,6 +35,8 @@ class Locations:
     population: npt.NDArray[np.float64] | None = None
     inside: npt.NDArray[np.bool_] | None = None
     units: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reporting: npt.NDArray[np.int32] | None = None
+    covered: npt.NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +69,15 @@ class Study:
     def days(self) -> int:
         """Length of the study period in days, first and last day included."""
         return (self.as_of - self.start).days + 1
+
+    @cached_property
+    def outside_coverage(self) -> int:
+        """Cases of area-days that no partner covers. They count all the same: a death is a fact."""
+        if self.locations.covered is None:
+            return 0
+        day = self.start.toordinal() + self.day
+        first, last = self.locations.covered[self.location].T
+        return int(((day < first) | (day > last)).sum())
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ class Proximity:
 
     Expected (cases): that of the union of the members' balls, the area-days (z, d) of the study with some
     member i at dist(z, i) <= radius_km and |d - day_i| <= window_days. With known population P_z:
-    C x sum over area-days of P_z / (P x study days). Without: sum over area-days of C_z C_d / C.
+    C x sum over area-days of P_z / sum over all area-days of P_z, where area-days without coverage count
+    neither here nor there. Without: sum over area-days of C_z C_d / C, within areas whose reports come alike.
     relative_risk is observed / expected. Density is not risk: there is no p-value and no recurrence
     interval, since a tail probability at a place chosen for its cases says nothing.
 
@@ -155,16 +156,50 @@ class Proximity:
         """Expected cases in the union of the members' balls, and what that rests on."""
         member, near, _ = _within(areas_tree, positions, positions[study.location[group]], self.radius_km)
         used, row = np.unique(near, return_inverse=True)
-        covered = np.zeros((len(used), study.days), np.bool_)
+        usual = np.zeros((len(used), study.days), np.bool_)
         for index, day in enumerate(study.day[group]):
-            covered[row[member == index], max(day - self.window_days, 0) : day + self.window_days + 1] = True
+            usual[row[member == index], max(day - self.window_days, 0) : day + self.window_days + 1] = True
+        usual &= _covered(study, used)
         population = study.locations.population
         if population is not None and population.sum() > 0:
-            share = covered.sum(axis=1) @ population[used] / (population.sum() * study.days)
-            return float(len(study.ids) * share), BY_POPULATION
-        by_area = np.bincount(study.location, minlength=len(positions))[used]
-        by_day = np.bincount(study.day, minlength=study.days)
-        return float(by_area @ covered @ by_day / len(study.ids)), BY_CASES
+            at_risk = population @ _days_covered(study)
+            share = usual.sum(axis=1) @ population[used] / at_risk if at_risk > 0 else 0.0
+            return float((len(study.ids) - study.outside_coverage) * share), BY_POPULATION
+        return _by_cases(study, used, usual), BY_CASES
+
+
+def _covered(study: Study, used: Ints) -> npt.NDArray[np.bool_]:
+    """(len(used), days) which days of these areas any partner covers."""
+    if study.locations.covered is None:
+        return np.ones((len(used), study.days), np.bool_)
+    first, last = study.locations.covered[used].T[:, :, None]
+    day = study.start.toordinal() + np.arange(study.days)
+    return np.asarray((first <= day) & (day <= last))
+
+
+def _days_covered(study: Study) -> Ints:
+    """(n,) how many days of the study any partner covers each area."""
+    covered = study.locations.covered
+    if covered is None:
+        return np.full(len(study.locations.codes), study.days, np.int64)
+    begin, end = study.start.toordinal(), study.as_of.toordinal()
+    first, last = covered.astype(np.int64).T
+    days: Ints = np.maximum(np.minimum(last, end) - np.maximum(first, begin) + 1, 0)
+    return days
+
+
+def _by_cases(study: Study, used: Ints, usual: npt.NDArray[np.bool_]) -> float:
+    """Sum of C_z C_d / C over the area-days marked, within each reporting group."""
+    reporting = study.locations.reporting
+    group = np.zeros(len(study.locations.codes), np.int64) if reporting is None else reporting
+    by_area = np.bincount(study.location, minlength=len(group))
+    expected = 0.0
+    for one in np.unique(group[used]):
+        days = study.day[group[study.location] == one]
+        by_day = np.bincount(days, minlength=study.days)
+        here = group[used] == one
+        expected += float(by_area[used[here]] @ usual[here] @ by_day) / max(len(days), 1)
+    return expected
 
 
 def _label(near: Pairs, km: npt.NDArray[np.float64], day: Ints, min_cases: int) -> Ints:

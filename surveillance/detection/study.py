@@ -16,9 +16,12 @@ def make_locations(
     population: npt.ArrayLike | None = None,
     inside: npt.ArrayLike | None = None,
     units: Mapping[str, Sequence[str]] | None = None,
+    reporting: npt.ArrayLike | None = None,
+    covered: npt.ArrayLike | None = None,
 ) -> Locations:
     """Locations from n codes and (n, 2) coordinates: km, or degrees of longitude and latitude.
 
+    reporting, covered: how reports come, as `Locations` explains.
     Raises ValueError for a code given twice, coordinates that are not finite, or arrays of another length.
     """
     n = len(codes)
@@ -27,7 +30,15 @@ def make_locations(
     places = np.array(coordinates, np.float64).reshape(-1, 2) if n else np.empty((0, 2))
     people = None if population is None else np.array(population, np.float64)
     scope = None if inside is None else np.array(inside, np.bool_)
-    for name, array in (("coordinates", places), ("population", people), ("inside", scope)):
+    group = None if reporting is None else np.array(reporting, np.int32)
+    spells = None if covered is None else np.array(covered, np.int32).reshape(-1, 2)
+    for name, array in (
+        ("coordinates", places),
+        ("population", people),
+        ("inside", scope),
+        ("reporting", group),
+        ("covered", spells),
+    ):
         if array is not None and len(array) != n:
             raise ValueError(f"{name}: {len(array)} rows for {n} codes; give one for each")
         if array is not None and not np.isfinite(array).all():
@@ -36,7 +47,7 @@ def make_locations(
     for unit, of_unit in higher.items():
         if len(of_unit) != n:
             raise ValueError(f"units.{unit}: {len(of_unit)} codes for {n} locations; give one for each")
-    return Locations(tuple(codes), places, metric, people, scope, higher)
+    return Locations(tuple(codes), places, metric, people, scope, higher, group, spells)
 
 
 def make_study(

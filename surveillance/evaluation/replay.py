@@ -180,7 +180,15 @@ class Replay:
     def _look(self, moment: Moment) -> None:
         scope = self._region.scope.id
         start = self._configuration.study_start(self._use_case, scope, moment.as_of)
-        question = Question(self._use_case, self._region, start, moment.as_of, moment.at)
+        question = Question(
+            self._use_case,
+            self._region,
+            start,
+            moment.as_of,
+            moment.at,
+            self._configuration.complete_from(self._use_case, scope, moment.as_of),
+            self._configuration.covered(self._use_case, scope),
+        )
         self.done.looks += 1
         out = self._left_out if moment.midnight else self._left_out | self._nightly
         clusters = [c for known in self._known.values() for c in self._detect(question, known, out)]

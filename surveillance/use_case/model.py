@@ -121,12 +121,17 @@ class Scope(Model):
 
 
 class Coverage(Model):
-    """Areas a partner reports for, and since when. `within` as in a scope."""
+    """Areas a partner reports for, and since when. `within` as in a scope.
+
+    `expected_delay_days` where it differs from the partner's: areas that report later than others have days
+    of their own in a scan.
+    """
 
     areas: str
     within: dict[str, str] = {}
     since: date
     until: date | None = None
+    expected_delay_days: float | None = Field(default=None, ge=0)
 
 
 class Partner(Model):

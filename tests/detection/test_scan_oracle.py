@@ -1,5 +1,6 @@
 """The permutation scan against the plainest possible one, on small invented studies."""
 
+from dataclasses import replace
 from math import log
 
 import numpy as np
@@ -25,12 +26,14 @@ def _circles(study, max_radius_km, limit):
                 yield centre, frozenset(held.tolist())
 
 
-def _expected(study, held, first_day, strata):
-    stratum = (study.start.toordinal() + study.day) % strata
+def _expected(study, held, first_day, weekdays):
+    group = study.locations.reporting
+    stratum = (study.start.toordinal() + study.day) % weekdays
+    stratum = stratum + 0 if group is None else stratum + 7 * group[study.location]
     here, now = np.isin(study.location, list(held)), study.day >= first_day
     return sum(
-        (here & (stratum == one)).sum() * (now & (stratum == one)).sum() / max((stratum == one).sum(), 1)
-        for one in range(strata)
+        (here & (stratum == one)).sum() * (now & (stratum == one)).sum() / (stratum == one).sum()
+        for one in np.unique(stratum)
     )
 
 
@@ -48,6 +51,13 @@ def _highest(study, scan):
     return best
 
 
+def _grouped(study, groups):
+    if groups is None:
+        return study
+    reporting = np.resize(np.array(groups, np.int32), len(study.locations.codes))
+    return replace(study, locations=replace(study.locations, reporting=reporting))
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     study=small_studies(),
@@ -56,10 +66,12 @@ def _highest(study, scan):
     shortest=st.integers(1, 2),
     longest=st.integers(2, 12),
     day_of_week=st.booleans(),
+    groups=st.none() | st.lists(st.integers(0, 2), min_size=7, max_size=7),
 )
 def test_the_highest_statistic_is_that_of_a_search_through_everything(
-    study, share, radius, shortest, longest, day_of_week
+    study, share, radius, shortest, longest, day_of_week, groups
 ):
+    study = _grouped(study, groups)
     scan = PermutationScan(
         max_share=share,
         max_radius_km=radius,
@@ -88,6 +100,29 @@ def test_larger_studies_with_crowded_circles_and_wider_counts_agree_as_well(area
     scan = PermutationScan(max_window_days=days - 1, replicates=2)
     best = max(_highest(study, scan).values())
     assert scan.detect(study, np.random.default_rng(1))[0].statistic == pytest.approx(best, abs=1e-9)
+
+
+def test_larger_studies_in_groups_agree_as_well():
+    study = _grouped(random_study(6, areas=25, cases=900, days=40, tokens=False), [0, 0, 3, 1, 1, 3])
+    for day_of_week in (False, True):
+        scan = PermutationScan(max_window_days=30, replicates=2, day_of_week=day_of_week)
+        best = max(_highest(study, scan).values())
+        assert scan.detect(study, np.random.default_rng(1))[0].statistic == pytest.approx(best, abs=1e-9)
+
+
+def test_replicate_maxima_in_groups_are_those_of_days_permuted_within_the_groups():
+    study = _grouped(random_study(3, areas=8, cases=30, days=12), [0, 0, 0, 1])
+    group = study.locations.reporting[study.location]
+    scan = PermutationScan(max_window_days=5, replicates=4000)
+    ours = scan.replicate_maxima(study, np.random.default_rng(1))
+    rng, theirs = np.random.default_rng(2), []
+    for _ in range(300):
+        permuted = replace(study, day=study.day.copy())
+        for one in (0, 1):
+            permuted.day[group == one] = rng.permutation(study.day[group == one])
+        theirs.append(max(_highest(permuted, scan).values(), default=0.0))
+    error = np.std(theirs) / np.sqrt(300)
+    assert abs(np.mean(theirs) - ours.mean()) < 4 * error
 
 
 def test_replicate_maxima_are_those_of_a_search_through_everything():

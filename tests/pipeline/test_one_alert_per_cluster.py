@@ -176,7 +176,12 @@ def test_a_growing_cluster_keeps_its_alert(house: House) -> None:
     assert grown.id == first.id
     assert record_ids(first) == ["r0", "r1", "r2"]
     assert record_ids(grown) == [f"r{i}" for i in range(6)]
-    assert changes_of(house, grown) == [Change.OPENED, *[Change.STRENGTHENED] * 3]
+    opened, *later = changes_of(house, grown)
+    assert opened == Change.OPENED
+    # The p-value is drawn anew at each look, from 99 replicates: it may rise although a case was added.
+    assert len(later) == 3
+    assert later[0] == Change.STRENGTHENED
+    assert set(later) <= {Change.STRENGTHENED, Change.WEAKENED}
 
 
 def test_the_scan_makes_a_candidate_an_open_alert_with_due_times(house: House) -> None:

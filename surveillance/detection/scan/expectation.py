@@ -61,24 +61,111 @@ def classify(rows, first, order, tied, weight, limit, bin_of, bin_, stop):
 
 
 @compiled
+def _strata_held(weight):
+    """(locations,) the first stratum in which a location has weight, and the one after the last.
+
+    A location has those of its own reporting group only, which may be few of many.
+    """
+    locations, strata = weight.shape
+    held_from, held_to = np.zeros(locations, np.int64), np.zeros(locations, np.int64)
+    for location in range(locations):
+        for stratum in range(strata - 1, -1, -1):
+            if weight[location, stratum] > 0:
+                held_from[location] = stratum
+                held_to[location] = max(held_to[location], stratum + 1)
+    return held_from, held_to
+
+
+# A class of circles by two expected counts: each in equal ratios, so many to a doubling, from 2 ** LOWEST on.
+LOWEST, DOUBLINGS = -10, 30
+LONG_STEPS_BITS, SHORT_STEPS_BITS = 5, 3
+
+
+@compiled
+def key_circles(first, stop, order, tied, weight, share, short, key):
+    """Fill key: (m,) int32 with the place of a circle among all pairs of expected counts, in order.
+
+    The first of the pair is that of the longest window, the second that of window `short`. Locations at one
+    distance have the key of the circle with all of them.
+    """
+    strata, windows = share.shape[:2]
+    inside = np.zeros(strata, np.int64)
+    ratio = share[:, :, 0] / share[:, :, 1]
+    held_from, held_to = _strata_held(weight)
+    value = np.empty(1)
+    bits = value.view(np.int64)
+    for row in range(len(first) - 1):
+        inside[:] = 0
+        at = first[row]
+        for entry in range(first[row], stop[row]):
+            location = order[entry]
+            for stratum in range(held_from[location], held_to[location]):
+                inside[stratum] += weight[location, stratum]
+            if entry + 1 < stop[row] and tied[entry + 1]:
+                continue
+            long, brief = 0.0, 0.0
+            for stratum in range(strata):
+                long += inside[stratum] * ratio[stratum, windows - 1]
+                brief += inside[stratum] * ratio[stratum, short]
+            value[0] = long
+            one = _step(bits[0], LONG_STEPS_BITS)
+            value[0] = brief
+            other = _step(bits[0], SHORT_STEPS_BITS)
+            key[at : entry + 1] = one * (DOUBLINGS << SHORT_STEPS_BITS) + other
+            at = entry + 1
+
+
+@compiled
+def _step(bits, steps_bits):
+    """In which step a number lies, given its bits: the exponent, then the highest of the fraction."""
+    step = (bits >> (52 - steps_bits)) - ((1023 + LOWEST) << steps_bits)
+    return min(max(step, 0), (DOUBLINGS << steps_bits) - 1)
+
+
+@compiled
+def seen_keys(first, stop, key, seen):
+    """Mark the keys of circles in seen: (keys,) bool."""
+    for row in range(len(first) - 1):
+        for entry in range(first[row], stop[row]):
+            seen[key[entry]] = True
+
+
+@compiled
+def classify_by_key(first, stop, key, bin_of, bin_):
+    """Fill bin_: (m,) from bin_of: (keys,) the class of each key."""
+    for row in range(len(first) - 1):
+        for entry in range(first[row], stop[row]):
+            bin_[entry] = bin_of[key[entry]]
+
+
+@compiled
 def lowest_expected(first, stop, order, bin_, weight, share, lowest):
     """Fill lowest: (bins, windows) with the least expected count of any circle of the bin, else infinity."""
     strata, windows = share.shape[:2]
     inside = np.zeros(strata, np.int64)
+    ratio = np.ascontiguousarray(share[:, :, 0] / share[:, :, 1])
+    held_from, held_to = _strata_held(weight)
+    expected = np.empty(windows)
     lowest[:] = np.inf
     for row in range(len(first) - 1):
         inside[:] = 0
         last_bin = -1
         for entry in range(first[row], stop[row]):
-            for stratum in range(strata):
-                inside[stratum] += weight[order[entry], stratum]
+            location = order[entry]
+            for stratum in range(held_from[location], held_to[location]):
+                inside[stratum] += weight[location, stratum]
             bin_at = np.int64(bin_[entry])
             # Circles grow, so the first of a bin is the centre's least; one that ties still enter is less.
             if bin_at == last_bin:
                 continue
             last_bin = bin_at
+            expected[:] = 0.0
+            for stratum in range(strata):
+                if inside[stratum] > 0:
+                    for window in range(windows):
+                        expected[window] += inside[stratum] * ratio[stratum, window]
             for window in range(windows):
-                lowest[bin_at, window] = min(lowest[bin_at, window], expected_in(inside, share, window))
+                lowest[bin_at, window] = min(lowest[bin_at, window], expected[window])
 
 
 @compiled

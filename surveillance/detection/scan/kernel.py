@@ -29,7 +29,7 @@ class Ground(NamedTuple):
     """What stays the same over replicates.
 
     first, order, tied: the circles, as in `circles.Circles`. stop: (k,) int64 where a centre's circles end.
-    bin: (m,) uint8 class of the circle that ends at this place of the order, or with its ties. weight:
+    bin: (m,) uint8 or uint16 class of the circle that ends here in the order, or with its ties. weight:
     (locations, strata) int64, the cases of each location. share: (strata, windows, 2) recent and all cases.
     lane_bits: 8, 16 or 32. guard: the highest bit of every lane.
     """
@@ -38,7 +38,7 @@ class Ground(NamedTuple):
     stop: npt.NDArray[np.int64]
     order: npt.NDArray[np.int32]
     tied: npt.NDArray[np.bool_]
-    bin: npt.NDArray[np.uint8]
+    bin: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
     weight: npt.NDArray[np.int64]
     share: npt.NDArray[np.float64]
     total: float

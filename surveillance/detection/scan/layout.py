@@ -15,6 +15,9 @@ Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
 MAX_BINS = 250
+MAX_CLASSES = 4000
+# Days: between a cluster of a weekend and one of a month.
+SHORT_WINDOW = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +47,10 @@ def lay_out(
 ) -> Layout:
     """Lay out a study with at least one case for windows of 1 to `windows` days.
 
-    rows: of the centres that will be asked, where it is not all of them.
+    rows: of the centres that will be asked, where it is not all of them; only without strata.
     """
-    strata = 7 if day_of_week else 1
-    stratum = (study.start.toordinal() + study.day.astype(np.int64)) % strata
+    stratum = _strata(study, day_of_week)
+    strata = int(stratum.max()) + 1
     age = (study.days - 1 - study.day).astype(np.int64)
     share = _share(stratum, age, strata, windows)
     recent = share[:, :, 0].sum(axis=0).astype(np.int64)
@@ -62,6 +65,19 @@ def lay_out(
         recent_location=study.location[is_recent].astype(np.int32),
         recent_age=age[is_recent],
     )
+
+
+def _strata(study: Study, day_of_week: bool) -> Ints:
+    """(cases,) what days are permuted within: the reporting group of the area, and the weekday.
+
+    Only those with cases are numbered, in order.
+    """
+    group = study.locations.reporting
+    stratum = np.zeros(len(study.ids), np.int64) if group is None else group[study.location].astype(np.int64)
+    if day_of_week:
+        stratum = stratum * 7 + (study.start.toordinal() + study.day.astype(np.int64)) % 7
+    numbered: Ints = np.unique(stratum, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return numbered
 
 
 def _ground(
@@ -92,18 +108,43 @@ def _ground(
         lane_bits=lane_bits,
         guard=np.uint64((np.uint64(1) << (lanes - np.uint64(1))).sum(dtype=np.uint64)),
     )
-    return ground, _lowest(ground, edges)
+    if share.shape[0] > 1:
+        return _classify_by_expected(ground)
+    edge: Floats = edges[:-1, None] * share[0, :, 0] / share[0, :, 1]
+    return ground, edge
 
 
-def _lowest(ground: kernel.Ground, edges: Ints) -> Floats:
-    """Least expected count by bin and window. Without strata it is that of the bin's lower edge."""
-    if ground.share.shape[0] == 1:
-        recent, every = ground.share[0, :, 0], ground.share[0, :, 1]
-        edge: Floats = edges[:-1, None] * recent / every
-        return edge
-    g, lowest = ground, np.empty((len(edges) - 1, ground.share.shape[1]))
-    expectation.lowest_expected(g.first, g.stop, g.order, g.bin, g.weight, g.share, lowest)
-    return lowest
+def _classify_by_expected(ground: kernel.Ground) -> tuple[kernel.Ground, Floats]:
+    """The ground with circles of several strata in classes, and the least expected count by bin and window.
+
+    Circles with as many cases expect very different numbers where strata differ, so the number of cases makes
+    no class: what they expect in the longest window and in a short one does.
+    """
+    windows = ground.share.shape[1]
+    around = ground.first, ground.stop
+    key = np.empty(len(ground.order), np.int32)
+    short = min(windows, SHORT_WINDOW) - 1
+    expectation.key_circles(*around, ground.order, ground.tied, ground.weight, ground.share, short, key)
+    longs = expectation.DOUBLINGS << expectation.LONG_STEPS_BITS
+    shorts = expectation.DOUBLINGS << expectation.SHORT_STEPS_BITS
+    seen = np.zeros(longs * shorts, np.bool_)
+    expectation.seen_keys(*around, key, seen)
+    bin_of, bins = _number(np.flatnonzero(seen), shorts, len(seen))
+    bin_ = np.zeros(len(key), np.uint16)
+    expectation.classify_by_key(*around, key, bin_of, bin_)
+    ground, lowest = ground._replace(bin=bin_), np.empty((bins, windows))
+    expectation.lowest_expected(*around, ground.order, ground.bin, ground.weight, ground.share, lowest)
+    return ground, lowest
+
+
+def _number(keys: Ints, shorts: int, all_keys: int) -> tuple[npt.NDArray[np.uint16], int]:
+    """(all_keys,) the class of each key seen, of at most MAX_CLASSES, in steps as small as that allows."""
+    long, short = np.divmod(keys, shorts)
+    while len(classes := np.unique(long * shorts + short)) > MAX_CLASSES:
+        long, short = long // 2, short // 2
+    bin_of = np.zeros(all_keys, np.uint16)
+    bin_of[keys] = np.searchsorted(classes, long * shorts + short)
+    return bin_of, len(classes)
 
 
 def _null(

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import product
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from surveillance.detection.cluster import Cluster, Locations, Study
+from surveillance.detection.cluster import Cluster, Locations, Metric, Study
 from surveillance.detection.monte_carlo import often, p_values
 from surveillance.detection.parameters import check, evidence, flag, number, whole
 from surveillance.detection.scan import kernel, quiet
@@ -22,6 +23,8 @@ LADDER = np.array([0.0, 1, 3, 8, 20, 60])
 # Rows of counts of the replicates that are scanned together; they should stay near the processor.
 BATCH_BYTES = 2 << 20
 BASIS = "the cases of these areas and of these days, as if area and day were independent"
+GROUPED = " within each of {groups} groups of areas whose reports come alike"
+OUTSIDE = "; {cases} of all cases are of areas and days that no partner covers"
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,12 @@ class PermutationScan:
     enter together) to at most `max_share` of the cases and `max_radius_km`, times a window of
     `min_window_days` to `max_window_days` days that ends on the last day. Expected: mu = sum over the
     cylinder of C_z C_d / C (C_z cases of the area, C_d of the day, C all); with `day_of_week` within each
-    weekday. Statistic (a natural logarithm, no unit): c ln(c/mu) + (C-c) ln((C-c)/(C-mu)) where c > mu
-    and c >= `min_cases`. Null: days permuted over cases (within weekdays), `replicates` times; p-value and
-    early stopping as in `monte_carlo.p_values`. Recurrence interval: 1/p days, for one look a day.
-    relative_risk is observed / expected.
+    weekday. Where the locations have reporting groups, within each of these too: areas that joined later or
+    report later than others have days of their own, so that neither looks like a cluster. Statistic (a
+    natural logarithm, no unit): c ln(c/mu) + (C-c) ln((C-c)/(C-mu)) where c > mu and c >= `min_cases`. Null:
+    days permuted over cases (within groups and weekdays), `replicates` times; p-value and early stopping as
+    in `monte_carlo.p_values`. Recurrence interval: 1/p days, for one look a day. relative_risk is observed /
+    expected.
 
     Secondary clusters: each centre's best, the next highest that shares no area with a higher one, at most
     `max_clusters` in all, each with p <= `max_p`; its p-value compares with the highest of each replicate.
@@ -48,7 +53,7 @@ class PermutationScan:
     """
 
     name: ClassVar[str] = "permutation-scan"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     max_share: float = number(0.5, above=0, at_most=1)
     max_radius_km: float | None = number(None, above=0)
@@ -107,7 +112,7 @@ class PermutationScan:
         known = quiet.remembered(circles, (self, study.place), counts)
         if known is None:
             return False
-        gained = None if self.day_of_week else quiet.only_new_today(known.last, counts)
+        gained = None if self.day_of_week or counts.reporting else quiet.only_new_today(known.last, counts)
         rows = None if gained is None else circles.holding(gained)
         share = known.largest(self.max_share) / len(study.ids)
         layout = lay_out(study, circles, windows, share, self.day_of_week, rows)
@@ -206,8 +211,16 @@ class PermutationScan:
             p_value=p,
             recurrence_interval_days=1 / p,
             parameters=evidence(self),
-            expected_basis=BASIS,
+            expected_basis=basis_of(study),
         )
+
+
+def basis_of(study: Study) -> str:
+    """What the expected counts rest on, in words."""
+    reporting = study.locations.reporting
+    groups = 1 if reporting is None else len(np.unique(reporting[study.location]))
+    words = BASIS + (GROUPED.format(groups=groups) if groups > 1 else "")
+    return words + (OUTSIDE.format(cases=study.outside_coverage) if study.outside_coverage else "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,9 +272,10 @@ def warm() -> None:
 
     The cache is kept where NUMBA_CACHE_DIR says, else beside this package; the directory must be writable.
     """
-    for great_circle in (False, True):
+    metrics: tuple[Metric, ...] = ("planar", "great_circle")
+    for metric, reporting in product(metrics, (None, np.array([0, 1], np.int32))):
         locations = Locations(
-            ("a", "b"), np.array([[0.0, 0.0], [1.0, 1.0]]), "great_circle" if great_circle else "planar"
+            ("a", "b"), np.array([[0.0, 0.0], [1.0, 1.0]]), metric=metric, reporting=reporting
         )
         study = Study(
             ("1", "2", "3", "4"),

@@ -37,7 +37,7 @@ class Counts:
     """Where and when the cases of a study are, as far as a scan of so many days can tell.
 
     by_location, today: (locations,) cases in all, and of the last day. recent: sorted, one number for the
-    place and day of each case of the other recent days.
+    place and day of each case of the other recent days. reporting: the locations' reporting groups, as bytes.
     """
 
     start: date
@@ -45,6 +45,7 @@ class Counts:
     by_location: Ints
     today: Ints
     recent: Ints
+    reporting: bytes = b""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +66,14 @@ def counts_of(study: Study, windows: int) -> Counts:
     locations, age = len(study.locations.codes), study.days - 1 - study.day.astype(np.int64)
     of_today = study.location[age == 0]
     recent = (age > 0) & (age < windows)
+    groups = study.locations.reporting
     return Counts(
         start=study.start,
         as_of=study.as_of,
         by_location=np.bincount(study.location, minlength=locations),
         today=np.bincount(of_today, minlength=locations),
         recent=np.sort(study.location[recent].astype(np.int64) * windows + age[recent]),
+        reporting=b"" if groups is None else groups.tobytes(),
     )
 
 
@@ -113,7 +116,7 @@ def only_new_today(before: Counts | None, now: Counts) -> Ints | None:
 
 def _alike(quiet: Quiet, counts: Counts) -> bool:
     among = quiet.among
-    if (among.as_of - among.start) != (counts.as_of - counts.start):
+    if (among.as_of - among.start, among.reporting) != (counts.as_of - counts.start, counts.reporting):
         return False
     others = np.abs(among.by_location - counts.by_location).sum()
     return bool(others <= SAME_SHARE * among.by_location.sum())

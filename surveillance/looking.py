@@ -110,6 +110,8 @@ def study_of(question: Question, place: str, counted: Sequence[CountedCase]) -> 
         start=question.start,
         as_of=question.as_of,
         place=place,
+        received=[c.case.received_at.astimezone(question.region.zone).date() for c in ordered],
+        holidays=question.region.scope.bank_holidays,
     )
 
 

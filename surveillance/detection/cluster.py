@@ -45,6 +45,8 @@ class Study:
     location: (n,) int32, index into `locations`.
     day: (n,) int32, days since `start`; `start + last_day` is the analysis day `as_of`.
     tokens: per case, what may link it to others (`school:...`, `location_of_concern:...`, `link:...`).
+    received: (n,) int32, the day on which each case was received, days since `start`; None: not known.
+    holidays: bank holidays of the place.
     """
 
     ids: tuple[str, ...]
@@ -55,6 +57,8 @@ class Study:
     locations: Locations
     tokens: tuple[tuple[str, ...], ...] = ()
     place: str = "residence"
+    received: npt.NDArray[np.int32] | None = None
+    holidays: frozenset[date] = frozenset()
 
     @property
     def days(self) -> int:

@@ -1,6 +1,6 @@
 """Plain lists of cases -> the Study that detectors take."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import numpy as np
@@ -54,13 +54,17 @@ def make_study(
     start: date,
     as_of: date,
     place: str = "residence",
+    received: Sequence[date] = (),
+    holidays: Collection[date] = (),
 ) -> Study:
     """A study of the cases `ids`, each at the location `codes` on the day `days`.
 
-    tokens: for each case, or empty for none at all. Nothing is dropped: raises ValueError for an id given
-    twice, an unknown code, a day outside `start` to `as_of`, or lists of different length.
+    tokens, received (days): for each case, or empty for none at all. Nothing is dropped: raises ValueError
+    for an id given twice, an unknown code, a day outside `start` to `as_of`, or lists of different length.
     """
     _refuse_mismatch(ids, codes, days, tokens)
+    if received and len(received) != len(ids):
+        raise ValueError(f"received: {len(received)} given for {len(ids)} cases; give one for each")
     if as_of < start:
         raise ValueError(f"as_of: {as_of} is before the study starts ({start}); move one of them")
     index = {code: position for position, code in enumerate(locations.codes)}
@@ -80,6 +84,8 @@ def make_study(
         locations=locations,
         tokens=tuple(tuple(one) for one in tokens) or ((),) * len(ids),
         place=place,
+        received=np.array([(day - start).days for day in received], np.int32) if received else None,
+        holidays=frozenset(holidays),
     )
 
 

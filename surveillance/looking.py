@@ -13,6 +13,7 @@ from surveillance.configuration import Configuration, Region, baseline_start
 from surveillance.detection.cluster import Cluster, Detector, Locations, Study
 from surveillance.detection.recurrence import independent_looks_a_day, recurrence_interval_days
 from surveillance.detection.scan.permutation import PermutationScan
+from surveillance.detection.scan.poisson import PoissonScan
 from surveillance.detection.study import make_study
 from surveillance.line_list.duplicates import CountedCase, Pair, count_once
 from surveillance.line_list.links import add_links
@@ -23,7 +24,7 @@ from surveillance.store.database import Transaction
 from surveillance.store.pending import Claim
 from surveillance.use_case.model import UseCase
 
-SCANS = (PermutationScan.name,)
+SCANS = (PermutationScan.name, PoissonScan.name)
 """Detectors whose p-value is that of one look among many."""
 
 
@@ -179,6 +180,8 @@ def study_of(question: Question, place: str, counted: Sequence[CountedCase], sta
         ages=[c.case.age for c in ordered],
         sexes=[c.case.sex for c in ordered],
         complete_from=question.complete_from,
+        received=[c.case.received_at.astimezone(question.region.zone).date() for c in ordered],
+        holidays=question.region.scope.bank_holidays,
     )
 
 

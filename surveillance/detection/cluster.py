@@ -51,6 +51,8 @@ class Study:
         empty where nobody gave any.
     complete_from: (areas,) int32, the day from which each area is reported by the partners that report it
         now; what was counted before is not comparable. None: all of the study is.
+    received: (n,) int32, the day on which each case was received, days since `start`; None: not known.
+    holidays: bank holidays of the place.
     """
 
     ids: tuple[str, ...]
@@ -64,6 +66,8 @@ class Study:
     age: npt.NDArray[np.int16] = field(default_factory=lambda: np.empty(0, np.int16))
     sex: tuple[str, ...] = ()
     complete_from: npt.NDArray[np.int32] | None = None
+    received: npt.NDArray[np.int32] | None = None
+    holidays: frozenset[date] = frozenset()
 
     @property
     def days(self) -> int:

@@ -10,9 +10,10 @@ from surveillance.detection.links import Links
 from surveillance.detection.parameters import build_from
 from surveillance.detection.proximity import Proximity
 from surveillance.detection.scan.permutation import PermutationScan
+from surveillance.detection.scan.poisson import PoissonScan
 
 DETECTORS: Mapping[str, Callable[..., Detector]] = MappingProxyType(
-    {kind.name: kind for kind in (PermutationScan, Proximity, Links, Exceedance)}
+    {kind.name: kind for kind in (PermutationScan, PoissonScan, Proximity, Links, Exceedance)}
 )
 
 

@@ -1,6 +1,6 @@
 """Plain lists of cases -> the Study that detectors take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 import numpy as np
@@ -61,18 +61,18 @@ def make_study(
     place: str = "residence",
     ages: Sequence[int | None] = (),
     sexes: Sequence[str | None] = (),
+    received: Sequence[date] = (),
     complete_from: Sequence[date] | None = None,
+    holidays: Collection[date] = (),
 ) -> Study:
     """A study of the cases `ids`, each at the location `codes` on the day `days`.
 
-    tokens, ages (years), sexes: for each case, or empty for none at all. complete_from: for each location,
-    see `Study`. Nothing is dropped: raises ValueError for an id given twice, an unknown code, a day outside
-    `start` to `as_of`, or lists of different length.
+    tokens, ages (years), sexes, received (days): for each case, or empty for none at all. complete_from: for
+    each location, see `Study`. Nothing is dropped: raises ValueError for an id given twice, an unknown code,
+    a day outside `start` to `as_of`, or lists of different length.
     """
-    _refuse_mismatch(
-        ids,
-        {"codes": codes, "days": days, "tokens": tokens or ids, "ages": ages or ids, "sexes": sexes or ids},
-    )
+    per_case = {"codes": codes, "days": days, "tokens": tokens, "ages": ages, "sexes": sexes}
+    _refuse_mismatch(ids, {name: given or ids for name, given in {**per_case, "received": received}.items()})
     if complete_from is not None and len(complete_from) != len(locations.codes):
         raise ValueError(f"complete_from: {len(complete_from)} days for {len(locations.codes)} locations")
     if as_of < start:
@@ -99,6 +99,8 @@ def make_study(
         complete_from=None
         if complete_from is None
         else np.array([(day - start).days for day in complete_from], np.int32),
+        received=np.array([(day - start).days for day in received], np.int32) if received else None,
+        holidays=frozenset(holidays),
     )
 
 

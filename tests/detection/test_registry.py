@@ -8,7 +8,7 @@ from surveillance.detection import registry
 
 
 def test_all_detectors_are_there():
-    assert registry.names() == ("permutation-scan", "proximity", "links", "exceedance")
+    assert registry.names() == ("permutation-scan", "poisson-scan", "proximity", "links", "exceedance")
 
 
 @pytest.mark.parametrize(

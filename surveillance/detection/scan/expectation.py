@@ -2,7 +2,7 @@
 """The compiled arithmetic of the permutation scan: circles' cases, expected counts, counts that matter.
 
 numba's cache notices a change to a function's own file, not to what it calls in another: after editing this
-file or `lanes`, touch `kernel` too.
+file, `lanes` or `replicates`, touch `kernel` too.
 """
 
 import numpy as np

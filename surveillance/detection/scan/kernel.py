@@ -20,9 +20,7 @@ import numpy.typing as npt
 
 from surveillance.detection.scan import lanes
 from surveillance.detection.scan.expectation import compiled, expected_in, log_likelihood_ratio
-
-# Words in a block of lanes: 32 windows of 16 bits, or 64 of 8.
-BLOCK_WORDS = lanes.WORDS
+from surveillance.detection.scan.replicates import BLOCK_WORDS, draw_all, leave_out_finished, rows_of
 
 
 class Ground(NamedTuple):
@@ -63,119 +61,8 @@ class Goal(NamedTuple):
     keep_highest: bool
 
 
-class Null(NamedTuple):
-    """What a replicate draws from.
-
-    cases: (C,) int32 location of each case, stratum after stratum, stratum_first: (strata + 1,) int64.
-    ages: int64 days before the last of the recent cases, likewise, age_first: (strata + 1,).
-    patterns: uint64 what a case of an age adds to its location's row: for each age its blocks, their words.
-    """
-
-    cases: npt.NDArray[np.int32]
-    stratum_first: npt.NDArray[np.int64]
-    ages: npt.NDArray[np.int64]
-    age_first: npt.NDArray[np.int64]
-    patterns: npt.NDArray[np.uint64]
-    blocks: int
-
-
 _ONE = np.uint64(1)
 _BLOCK_WORDS = np.uint64(BLOCK_WORDS)
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
-_LOW = np.uint64(0xFFFFFFFF)
-_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32))
-
-
-@compiled
-def _mix(word):
-    """The output function of SplitMix64 (Steele, Lea, Flood 2014)."""
-    word = (word ^ (word >> _SHIFTS[0])) * _MIX_1
-    word = (word ^ (word >> _SHIFTS[1])) * _MIX_2
-    return word ^ (word >> _SHIFTS[2])
-
-
-@compiled
-def _below(state, bound):
-    """(next state, a uniform integer below `bound`, at most 2**32), without bias (Lemire 2019)."""
-    wide = np.uint64(bound)
-    state += _GAMMA
-    product = (_mix(state) >> _SHIFTS[3]) * wide
-    if (product & _LOW) < wide:
-        unfair = (_LOW - wide + _ONE) % wide
-        while (product & _LOW) < unfair:
-            state += _GAMMA
-            product = (_mix(state) >> _SHIFTS[3]) * wide
-    return state, np.int64(product >> _SHIFTS[3])
-
-
-@compiled
-def _draw(seed, replicate, null, pool, location):
-    """Fill location with where the recent cases are after one permutation of the days over the cases.
-
-    A partial Fisher-Yates shuffle of each stratum's cases: only those that get a recent day. A replicate
-    has its own stream of random numbers, so threads and batches cannot matter.
-    """
-    state = _mix(np.uint64(seed) + np.uint64(replicate) * _MIX_2)
-    pool[:] = null.cases
-    drawn = 0
-    for stratum in range(len(null.stratum_first) - 1):
-        here, after = null.stratum_first[stratum], null.stratum_first[stratum + 1]
-        for _ in range(null.age_first[stratum + 1] - null.age_first[stratum]):
-            state, step = _below(state, after - here)
-            location[drawn] = pool[here + step]
-            pool[here + step] = pool[here]
-            here += 1
-            drawn += 1
-
-
-@compiled
-def _draw_all(seed, first_replicate, replicates, null):
-    """(replicates, recent cases) int32: where the recent cases of each replicate are."""
-    location = np.empty((replicates, len(null.ages)), np.int32)
-    pool = np.empty(len(null.cases), np.int32)
-    for one in range(replicates):
-        _draw(seed, first_replicate + one, null, pool, location[one])
-    return location
-
-
-@compiled
-def _rows_of(location, age, null, locations):
-    """The replicates' rows of cumulative counts, location after location: (first_row, replicate_of, rows).
-
-    location: (replicates, recent cases), age: (recent cases,). Rows first_row[z] : first_row[z + 1] are those
-    of location z; row i is replicate_of[i]'s, and its counts are in rows, block after block of all rows.
-    """
-    replicates, recent = location.shape
-    first_row = np.zeros(locations + 1, np.int64)
-    seen = np.full(locations, -1, np.int64)
-    for replicate in range(replicates):
-        for case in range(recent):
-            here = location[replicate, case]
-            if seen[here] != replicate:
-                seen[here] = replicate
-                first_row[here + 1] += 1
-    for here in range(locations):
-        first_row[here + 1] += first_row[here]
-    count = int(first_row[locations])
-    replicate_of = np.empty(count, np.int32)
-    rows = np.zeros(count * null.blocks * BLOCK_WORDS, np.uint64)
-    filled, row_of = first_row[:-1].copy(), np.empty(locations, np.int64)
-    seen[:] = -1
-    for replicate in range(replicates):
-        for case in range(recent):
-            here = location[replicate, case]
-            if seen[here] != replicate:
-                seen[here] = replicate
-                row_of[here] = filled[here]
-                replicate_of[filled[here]] = replicate
-                filled[here] += 1
-            for block in range(null.blocks):
-                at = (block * count + row_of[here]) * BLOCK_WORDS
-                pattern = lanes.load(null.patterns, (age[case] * null.blocks + block) * BLOCK_WORDS)
-                lanes.store(rows, at, lanes.add(lanes.load(rows, at), pattern))
-    return first_row, replicate_of, rows
 
 
 @compiled
@@ -261,38 +148,13 @@ def _scan_centre(centre, first_row, replicate_of, rows, ground, goal, held, even
 
 
 @compiled
-def _leave_out_finished(levels, blocks, first_row, replicate_of, rows, level):
-    """The rows without those of replicates that reached the last level: nothing more is asked of them."""
-    keep = np.zeros(len(replicate_of), np.bool_)
-    kept = 0
-    row = 0
-    for here in range(len(first_row) - 1):
-        after = first_row[here + 1]
-        first_row[here] = kept
-        while row < after:
-            keep[row] = level[replicate_of[row]] < levels
-            kept += keep[row]
-            row += 1
-    first_row[-1] = kept
-    left = np.empty(kept * blocks * BLOCK_WORDS, np.uint64)
-    for block in range(blocks):
-        to = block * kept * BLOCK_WORDS
-        for row in range(len(replicate_of)):
-            if keep[row]:
-                at = (block * len(replicate_of) + row) * BLOCK_WORDS
-                lanes.store(left, to, lanes.load(rows, at))
-                to += BLOCK_WORDS
-    return replicate_of[keep], left
-
-
-@compiled
 def scan_observed(location, age, null, ground, goal, highest, where):
     """Each centre's highest statistic, 0 where it does not reach the first level.
 
     location, age: the recent cases as they were. highest: (k,), where: (k, 3) = end of the circle in the
     order, window index, count.
     """
-    first_row, replicate_of, rows = _rows_of(location.reshape(1, -1), age, null, len(ground.weight))
+    first_row, replicate_of, rows = rows_of(location.reshape(1, -1), age, null, len(ground.weight))
     held, level, best = np.empty(BLOCK_WORDS, np.uint64), np.zeros(1, np.int64), np.zeros(1)
     events = np.empty(len(ground.weight) + 1, np.int64)
     for centre in range(len(highest)):
@@ -316,7 +178,7 @@ def _stride(count):
 @compiled
 def _scan(location, age, null, ground, goal, level, best):
     """Levels reached and highest statistic found, of each row of `location`, in all circles."""
-    first_row, replicate_of, rows = _rows_of(location, age, null, len(ground.weight))
+    first_row, replicate_of, rows = rows_of(location, age, null, len(ground.weight))
     held, where = np.empty(len(level) * BLOCK_WORDS, np.uint64), np.empty((len(level), 3), np.int64)
     events = np.empty(len(ground.weight) + 1, np.int64)
     levels, finished_before = len(goal.levels), 0
@@ -335,15 +197,13 @@ def _scan(location, age, null, ground, goal, level, best):
             break
         if 2 * (finished - finished_before) > len(level) - finished_before:
             finished_before = finished
-            replicate_of, rows = _leave_out_finished(
-                levels, goal.blocks, first_row, replicate_of, rows, level
-            )
+            replicate_of, rows = leave_out_finished(levels, goal.blocks, first_row, replicate_of, rows, level)
 
 
 @compiled
 def reaches(location, age, null, ground, goal, centres):
     """Whether the recent cases as they were reach the last level in any circle of these centres."""
-    first_row, replicate_of, rows = _rows_of(location.reshape(1, -1), age, null, len(ground.weight))
+    first_row, replicate_of, rows = rows_of(location.reshape(1, -1), age, null, len(ground.weight))
     held, where = np.empty(BLOCK_WORDS, np.uint64), np.empty((1, 3), np.int64)
     events, level, best = np.empty(len(ground.weight) + 1, np.int64), np.zeros(1, np.int64), np.zeros(1)
     for centre in centres:
@@ -367,5 +227,5 @@ def scan_replicates(seed, first_replicate, null, ground, goal, level, best):
 
     Without keep_highest a replicate is left once it reaches the last level, and best is a lower bound.
     """
-    location = _draw_all(seed, first_replicate, len(level), null)
+    location = draw_all(seed, first_replicate, len(level), null)
     _scan(location, null.ages, null, ground, goal, level, best)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surveillance.detection.cluster import Study
-from surveillance.detection.scan import expectation, kernel
+from surveillance.detection.scan import expectation, kernel, replicates
 from surveillance.detection.scan.circles import Circles
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ class Layout:
 
     circles: Circles
     ground: kernel.Ground
-    null: kernel.Null
+    null: replicates.Null
     recent: Ints
     lowest: Floats
     recent_location: npt.NDArray[np.int32]
@@ -149,7 +149,7 @@ def _number(keys: Ints, shorts: int, all_keys: int) -> tuple[npt.NDArray[np.uint
 
 def _null(
     place: npt.NDArray[np.int32], stratum: Ints, age: Ints, strata: int, windows: int, lane_bits: int
-) -> kernel.Null:
+) -> replicates.Null:
     """Sorted, so that the order in which cases come cannot matter."""
     by_place = np.lexsort((place, stratum))
     recent = age < windows
@@ -157,7 +157,7 @@ def _null(
     bounds = np.arange(strata + 1)
     # A case of an age counts in every window longer than it.
     patterns = _pack(np.triu(np.ones((windows, windows), np.int64)), lane_bits)
-    return kernel.Null(
+    return replicates.Null(
         cases=place[by_place].astype(np.int32),
         stratum_first=np.searchsorted(stratum[by_place], bounds).astype(np.int64),
         ages=age[recent][by_age],
@@ -184,14 +184,14 @@ def goal_of(layout: Layout, levels: Floats, min_cases: int, shortest: int, keep_
 def _pack(lanes: Ints, lane_bits: int) -> Words:
     """(..., windows) counts -> (..., blocks, words), lane after lane; lanes past the windows are 0."""
     per_word = 64 // lane_bits
-    per_block = kernel.BLOCK_WORDS * per_word
+    per_block = replicates.BLOCK_WORDS * per_word
     blocks = -(-lanes.shape[-1] // per_block)
     padded = np.zeros((*lanes.shape[:-1], blocks * per_block), np.uint64)
     padded[..., : lanes.shape[-1]] = lanes
     shifts = np.arange(per_word, dtype=np.uint64) * np.uint64(lane_bits)
-    words: Words = (padded.reshape(*lanes.shape[:-1], blocks, kernel.BLOCK_WORDS, per_word) << shifts).sum(
-        axis=-1, dtype=np.uint64
-    )
+    words: Words = (
+        padded.reshape(*lanes.shape[:-1], blocks, replicates.BLOCK_WORDS, per_word) << shifts
+    ).sum(axis=-1, dtype=np.uint64)
     return words
 
 

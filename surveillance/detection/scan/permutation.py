@@ -13,7 +13,7 @@ import numpy.typing as npt
 from surveillance.detection.cluster import Cluster, Locations, Metric, Study
 from surveillance.detection.monte_carlo import often, p_values
 from surveillance.detection.parameters import check, evidence, flag, number, whole
-from surveillance.detection.scan import kernel, quiet
+from surveillance.detection.scan import kernel, quiet, replicates
 from surveillance.detection.scan.circles import Circles, circles_of
 from surveillance.detection.scan.expectation import expected_in
 from surveillance.detection.scan.layout import Floats, Ints, Layout, goal_of, lay_out
@@ -172,7 +172,7 @@ class PermutationScan:
     ) -> tuple[Ints, Floats]:
         """Levels reached by, and highest statistic of, `count` replicates from number `first`."""
         reached, best = np.zeros(count, np.int64), np.zeros(count)
-        row_bytes = goal.blocks * int(layout.recent[-1]) * kernel.BLOCK_WORDS * 8
+        row_bytes = goal.blocks * int(layout.recent[-1]) * replicates.BLOCK_WORDS * 8
         batch = max(2, min(BATCH_BYTES // max(row_bytes, 1), -(-count // self.threads)))
 
         def scan_batch(start: int) -> None:

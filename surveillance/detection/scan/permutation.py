@@ -53,7 +53,7 @@ class PermutationScan:
     """
 
     name: ClassVar[str] = "permutation-scan"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "1"
 
     max_share: float = number(0.5, above=0, at_most=1)
     max_radius_km: float | None = number(None, above=0)

@@ -14,7 +14,7 @@ from prometheus_client import start_http_server
 
 from surveillance.cli.errors import Mistake
 from surveillance.configuration import Configuration, load_configuration
-from surveillance.detection.scan.permutation import warm as warm_up
+from surveillance.detection.scan import permutation, poisson
 from surveillance.events.topics import ALERTS_TOPIC
 from surveillance.kafka.admin import TopicSpec, create_topics
 from surveillance.kafka.broker import EmbeddedBroker
@@ -51,7 +51,10 @@ def worker() -> None:
     service = build_service(settings)
     _wait_for_database(service.store.check_schema)
     service.prepare()
-    warm_up()
+    permutation.warm()
+    chosen = {one.name for of_use_case in service.configuration.detectors.values() for one in of_use_case}
+    if poisson.PoissonScan.name in chosen:
+        poisson.warm()
     gc.collect()
     gc.freeze()  # what is loaded by now stays: collecting it anew cost a third of each evaluation's loading
     gc.set_threshold(100_000, 50, 100)
@@ -117,7 +120,8 @@ def warm() -> None:
     """Compile the detectors once, so that no worker's first event waits for it."""
     from surveillance.cli.scan_warm import warm_scan  # the workers do without it
 
-    warm_up()
+    permutation.warm()
+    poisson.warm()
     warm_scan()
 
 

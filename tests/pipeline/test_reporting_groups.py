@@ -1,11 +1,16 @@
 """Which areas report alike: from the partners' coverage, as of a study, for those that reported its cases."""
 
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from surveillance.configuration import load_configuration
 from surveillance.detection.study import make_locations
+from surveillance.line_list.duplicates import CountedCase
+from surveillance.line_list.record import Case, RecordKey
+from surveillance.looking import Question, study_of
 from surveillance.reporting import Covered, with_reporting
 
 START, AS_OF = date(2024, 1, 1), date(2024, 12, 30)
@@ -89,3 +94,57 @@ def test_coverage_is_from_the_first_partner_to_the_last():
     ]
     assert [date.fromordinal(day) for day in last[:3]] == [date.max, date.max, date(2024, 8, 1)]
     assert first[3] > last[3]
+
+
+def _counted(number, partner, area, *others):
+    received = datetime(2025, 5, 2, 23, 30, tzinfo=UTC)
+    case = Case(
+        RecordKey(partner, "incident", f"r{number}"),
+        1,
+        "suspected-suicide",
+        "residence",
+        area,
+        date(2025, 5, 1),
+        received,
+    )
+    return CountedCase(case, (case.member, *others))
+
+
+@pytest.fixture(scope="module")
+def configuration():
+    return load_configuration(Path(__file__).parents[2] / "config")
+
+
+def _study(configuration, *counted):
+    use_case, scope = configuration.use_cases["suspected-suicide"], "cheshire-merseyside"
+    question = Question(
+        use_case=use_case,
+        region=configuration.regions[scope],
+        start=date(2024, 5, 11),
+        as_of=date(2025, 5, 10),
+        known_at=datetime(2025, 5, 11, tzinfo=UTC),
+        coverage=configuration.covered(use_case, scope),
+    )
+    return study_of(question, "residence", counted)
+
+
+def test_a_late_joiner_makes_a_group_of_its_borough_once_it_reports_a_case(configuration):
+    area = configuration.regions["cheshire-merseyside"].read.codes[0]
+    plain = _study(configuration, _counted(1, "example-police", area))
+    assert plain.locations.reporting is None
+    assert plain.outside_coverage == 0
+    for joined in (
+        _study(configuration, _counted(1, "example-care-homes", area)),
+        _study(configuration, _counted(1, "example-police", area, "example-care-homes/incident/9@1")),
+    ):
+        table = configuration.regions["cheshire-merseyside"].read
+        boroughs = np.array(table.units["lad"])[joined.locations.reporting == 1]
+        assert set(boroughs) == {"E08000015"}
+
+
+def test_a_study_knows_the_day_of_receipt_in_the_scopes_time_zone(configuration):
+    area = configuration.regions["cheshire-merseyside"].read.codes[0]
+    study = _study(configuration, _counted(1, "example-police", area))
+    # Half past eleven in the evening, UTC, is the next day of a British summer.
+    assert study.received is not None
+    assert study.received[0] - study.day[0] == 2

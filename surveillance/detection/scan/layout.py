@@ -73,6 +73,8 @@ def _strata(study: Study, day_of_week: bool) -> Ints:
     Only those with cases are numbered, in order.
     """
     group = study.locations.reporting
+    if group is None and not day_of_week:
+        return np.zeros(len(study.ids), np.int64)
     stratum = np.zeros(len(study.ids), np.int64) if group is None else group[study.location].astype(np.int64)
     if day_of_week:
         stratum = stratum * 7 + (study.start.toordinal() + study.day.astype(np.int64)) % 7

@@ -53,7 +53,7 @@ class PermutationScan:
     """
 
     name: ClassVar[str] = "permutation-scan"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "1"
 
     max_share: float = number(0.5, above=0, at_most=1)
     max_radius_km: float | None = number(None, above=0)
@@ -273,14 +273,13 @@ def warm() -> None:
     The cache is kept where NUMBA_CACHE_DIR says, else beside this package; the directory must be writable.
     """
     metrics: tuple[Metric, ...] = ("planar", "great_circle")
-    for metric, reporting in product(metrics, (None, np.array([0, 1], np.int32))):
-        locations = Locations(
-            ("a", "b"), np.array([[0.0, 0.0], [1.0, 1.0]]), metric=metric, reporting=reporting
-        )
+    places = np.array([[0.0, 0.0], [1.0, 1.0], [3.0, 3.0], [6.0, 6.0]])
+    for metric, reporting in product(metrics, (None, np.array([0, 0, 1, 1], np.int32))):
+        locations = Locations(("a", "b", "c", "d"), places, metric=metric, reporting=reporting)
         study = Study(
-            ("1", "2", "3", "4"),
-            np.array([0, 0, 1, 1], np.int32),
-            np.array([9, 9, 0, 1], np.int32),
+            tuple("12345678"),
+            np.array([0, 0, 1, 1, 2, 2, 3, 3], np.int32),
+            np.array([9, 9, 0, 1, 9, 9, 0, 1], np.int32),
             date(2000, 1, 1),
             date(2000, 1, 10),
             locations,
@@ -288,3 +287,6 @@ def warm() -> None:
         scan = PermutationScan(max_share=1, max_window_days=2, replicates=2)
         scan.detect(study, np.random.default_rng(0))
         scan.replicate_maxima(study, np.random.default_rng(0))
+        passed_over = quiet.Quiet(1000.0, quiet.counts_of(study, 2))
+        quiet.remember(circles_of(locations, None), (scan, study.place), passed_over)
+        scan.detect(study, np.random.default_rng(0))

@@ -1,12 +1,13 @@
 """Prospective Poisson scan with a modelled baseline; where that fits badly, the permutation scan instead."""
 
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar
+from datetime import date
+from typing import ClassVar, get_args
 
 import numpy as np
 
 from surveillance.detection.baseline import model_baseline
-from surveillance.detection.cluster import Cluster, Study
+from surveillance.detection.cluster import Cluster, Locations, Metric, Study
 from surveillance.detection.parameters import check, evidence, flag, number, whole
 from surveillance.detection.scan.analysis import Analysis, Counts, ScanCluster, ScanResult, ScanStudy
 from surveillance.detection.scan.engine import run_scan
@@ -110,13 +111,14 @@ class PoissonScan:
             threads=self.threads,
         )
         allowed = self.max_p * (1 + self.replicates)  # exceedances, itself counted
-        few = int(2 * allowed) + 8
-        if 2 * few < self.replicates:
+        count = int(2 * allowed) + 8
+        while 2 * count < self.replicates:
             # The same seed: these replicates are the first of all.
-            first = run_scan(scanned, replace(analysis, replicates=few), np.random.default_rng(seed))
+            first = run_scan(scanned, replace(analysis, replicates=count), np.random.default_rng(seed))
             p = first.clusters[0].p_value if first.clusters else 1.0
-            if p is None or p * (1 + few) > allowed:
+            if p is None or p * (1 + count) > allowed:
                 return None
+            count *= 4
         return run_scan(scanned, analysis, np.random.default_rng(seed))
 
     def _cluster(self, study: Study, counted: np.ndarray, found: ScanCluster) -> Cluster:
@@ -143,3 +145,20 @@ class PoissonScan:
             parameters=evidence(self),
             expected_basis=MODELLED if self.modelled_days else EVEN,
         )
+
+
+def warm() -> None:
+    """Compile what the scan runs on, or load it from numba's cache; see `permutation.warm`."""
+    for metric in get_args(Metric):
+        study = Study(
+            ("1", "2", "3", "4"),
+            np.array([0, 0, 1, 1], np.int32),
+            np.array([9, 9, 0, 1], np.int32),
+            date(2000, 1, 1),
+            date(2000, 1, 10),
+            Locations(
+                ("a", "b"), np.array([[0.0, 0.0], [1.0, 1.0]]), metric=metric, population=np.array([1.0, 1.0])
+            ),
+        )
+        scan = PoissonScan(max_share=1, max_window_days=2, replicates=2, modelled_days=False)
+        scan.detect(study, np.random.default_rng(0))

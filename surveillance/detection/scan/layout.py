@@ -56,10 +56,11 @@ def lay_out(
     recent = share[:, :, 0].sum(axis=0).astype(np.int64)
     ground, lowest = _ground(study, circles, stratum, share, max_share, rows)
     is_recent = age < windows
+    drawn = slice(None) if rows is None else slice(0)  # where only some are asked, nothing is drawn
     return Layout(
         circles=circles,
         ground=ground,
-        null=_null(study.location, stratum, age, strata, windows, ground.lane_bits),
+        null=_null(study.location[drawn], stratum[drawn], age[drawn], strata, windows, ground.lane_bits),
         recent=recent,
         lowest=lowest,
         recent_location=study.location[is_recent].astype(np.int32),

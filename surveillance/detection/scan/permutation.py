@@ -172,7 +172,8 @@ class PermutationScan:
     ) -> tuple[Ints, Floats]:
         """Levels reached by, and highest statistic of, `count` replicates from number `first`."""
         reached, best = np.zeros(count, np.int64), np.zeros(count)
-        row_bytes = goal.blocks * int(layout.recent[-1]) * replicates.BLOCK_WORDS * 8
+        drawn = min(int(layout.recent[-1]), int(layout.ground.weight.any(axis=1).sum()))
+        row_bytes = goal.blocks * drawn * replicates.BLOCK_WORDS * 8
         batch = max(2, min(BATCH_BYTES // max(row_bytes, 1), -(-count // self.threads)))
 
         def scan_batch(start: int) -> None:

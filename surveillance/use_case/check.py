@@ -135,11 +135,11 @@ def check_columns(use_case: UseCase, around: Surroundings) -> Iterator[Mistake]:
 
 
 def check_detectors(use_case: UseCase, around: Surroundings) -> Iterator[Mistake]:
-    """Every detector can be built with its parameters, and no two share a name."""
-    names = [choice.name for choice in use_case.detectors]
+    """Every detector can be built with its parameters, and no two are the same: windows may differ."""
     for i, choice in enumerate(use_case.detectors):
-        if choice.name in names[:i]:
-            yield f"detectors[{i}].name", "stands twice", "Choose each detector once"
+        if choice in use_case.detectors[:i]:
+            fix = "Choose each detector once, or give it other parameters"
+            yield f"detectors[{i}].name", "stands twice", fix
         if around.check_detector is None:
             continue
         try:

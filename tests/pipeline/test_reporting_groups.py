@@ -125,7 +125,7 @@ def _study(configuration, *counted):
         known_at=datetime(2025, 5, 11, tzinfo=UTC),
         coverage=configuration.covered(use_case, scope),
     )
-    return study_of(question, "residence", counted)
+    return study_of(question, "residence", counted, question.start)
 
 
 def test_a_late_joiner_makes_a_group_of_its_borough_once_it_reports_a_case(configuration):

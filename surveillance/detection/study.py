@@ -78,13 +78,7 @@ def make_study(
     if as_of < start:
         raise ValueError(f"as_of: {as_of} is before the study starts ({start}); move one of them")
     index = {code: position for position, code in enumerate(locations.codes)}
-    for code, day in zip(codes, days, strict=True):
-        if code not in index:
-            raise ValueError(
-                f"codes: {code!r} is not among the {len(index)} locations; leave the case out or add it"
-            )
-        if not start <= day <= as_of:
-            raise ValueError(f"days: {day} is outside the study, {start} to {as_of}; leave the case out")
+    _refuse_outside(codes, days, index, start, as_of)
     return Study(
         ids=tuple(ids),
         location=np.array([index[code] for code in codes], np.int32),
@@ -110,3 +104,15 @@ def _refuse_mismatch(ids: Sequence[str], per_case: Mapping[str, Sequence[object]
     for name, given in per_case.items():
         if len(given) != len(ids):
             raise ValueError(f"{name}: {len(given)} given for {len(ids)} cases; give one for each")
+
+
+def _refuse_outside(
+    codes: Sequence[str], days: Sequence[date], index: Mapping[str, int], start: date, as_of: date
+) -> None:
+    for code, day in zip(codes, days, strict=True):
+        if code not in index:
+            raise ValueError(
+                f"codes: {code!r} is not among the {len(index)} locations; leave the case out or add it"
+            )
+        if not start <= day <= as_of:
+            raise ValueError(f"days: {day} is outside the study, {start} to {as_of}; leave the case out")

@@ -30,7 +30,9 @@ class Faults:
     def stop_if_any(self) -> None:
         """Raises ScanFilesError with what was found so far."""
         if self._told:
-            more = self._count - len(self._told)
-            raise ScanFilesError(
-                "\n".join([*self._told, *([f"and {more:,} more like these"] if more else [])])
-            )
+            raise self.as_error()
+
+    def as_error(self) -> ScanFilesError:
+        """What was found so far, to be raised."""
+        more = self._count - len(self._told)
+        return ScanFilesError("\n".join([*self._told, *([f"and {more:,} more like these"] if more else [])]))

@@ -92,8 +92,7 @@ def read_table(path: Path, faults: Faults) -> Table:
         faults.add(path, f"is not a table ({error}); check its quotes")
     except OSError as error:
         faults.add(path, f"cannot be read: {error.strerror or type(error).__name__}")
-    faults.stop_if_any()
-    raise AssertionError("a fault stops")  # pragma: no cover
+    raise faults.as_error()
 
 
 class _Builder:

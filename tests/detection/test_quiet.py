@@ -139,6 +139,21 @@ def test_every_circle_that_more_cases_can_admit_is_asked_from_the_start(cases, m
         assert found.largest(share) >= int(share * now.by_location.sum() + 1e-9)
 
 
+def test_only_cases_of_today_are_new_where_nothing_else_changed_anywhere():
+    study = _null_study(2, areas=20, cases=300)
+    old = int(np.flatnonzero(study.day < DAYS - 20)[0])
+    before, today = quiet.counts_of(study, 14), _with(study, 7, DAYS - 1, "new")
+    gained = quiet.only_new_today(before, quiet.counts_of(today, 14))
+    assert gained is not None
+    assert gained.tolist() == [7]
+    for other in (
+        _changed(today, "withdrawn", old),
+        _with(today, 3, 5, "old"),
+        _with(today, 3, DAYS - 2, "late"),
+    ):
+        assert quiet.only_new_today(before, quiet.counts_of(other, 14)) is None
+
+
 def test_a_quiet_look_after_a_case_of_today_simulates_nothing_and_asks_only_circles_around_it(monkeypatch):
     study = _null_study(4, areas=100, cases=600)
     scan = PermutationScan(max_radius_km=1.5, max_window_days=14, max_p=0.005)

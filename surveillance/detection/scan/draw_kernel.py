@@ -8,18 +8,11 @@ import numpy.typing as npt
 from numba import njit
 
 from surveillance.detection.scan.analysis import Randomisation
+from surveillance.detection.scan.random_numbers import GAMMA, below, mix, unit
 
 Ints = npt.NDArray[np.int64]
 
 compiled = njit(nogil=True, cache=True, error_model="numpy")
-
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
-_LOW = np.uint64(0xFFFFFFFF)
-_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32), np.uint64(11))
-_ONE = np.uint64(1)
-_TO_UNIT = 2.0**-53
 
 
 class Null(NamedTuple):
@@ -117,49 +110,20 @@ def scatter(
 
 
 @compiled
-def _mix(word):
-    """The output function of SplitMix64 (Steele, Lea, Flood 2014)."""
-    word = (word ^ (word >> _SHIFTS[0])) * _MIX_1
-    word = (word ^ (word >> _SHIFTS[1])) * _MIX_2
-    return word ^ (word >> _SHIFTS[2])
-
-
-@compiled
-def _unit(state):
-    """(next state, a uniform number in [0, 1))."""
-    state += _GAMMA
-    return state, (_mix(state) >> _SHIFTS[4]) * _TO_UNIT
-
-
-@compiled
-def _below(state, bound):
-    """(next state, a uniform integer below `bound`, at most 2**32), without bias (Lemire 2019)."""
-    wide = np.uint64(bound)
-    state += _GAMMA
-    product = (_mix(state) >> _SHIFTS[3]) * wide
-    if (product & _LOW) < wide:
-        unfair = (_LOW - wide + _ONE) % wide
-        while (product & _LOW) < unfair:
-            state += _GAMMA
-            product = (_mix(state) >> _SHIFTS[3]) * wide
-    return state, np.int64(product >> _SHIFTS[3])
-
-
-@compiled
 def draw(seed, replicate, null, horizon, members, place, age):
     """Fill place and age with the replicate's cases within the horizon; how many there are.
 
     members: (pool,) int64, scratch.
     """
-    state = _mix(np.uint64(seed) + np.uint64(replicate) * _GAMMA)
-    state = _mix(state + np.uint64(replicate))
+    state = mix(np.uint64(seed) + np.uint64(replicate) * GAMMA)
+    state = mix(state + np.uint64(replicate))
     found = 0
     for stratum in range(len(null.draws)):
         first, after = null.pool_first[stratum], null.pool_first[stratum + 1]
         total = null.weight[after - 1] if null.draws[stratum] > 0 else 0.0
         for _ in range(null.draws[stratum]):
-            state, unit = _unit(state)
-            cell = first + np.searchsorted(null.weight[first:after], unit * total, side="right")
+            state, share = unit(state)
+            cell = first + np.searchsorted(null.weight[first:after], share * total, side="right")
             cell = min(cell, after - 1)
             if null.pool_age[cell] < horizon:
                 place[found], age[found] = null.pool_place[cell], null.pool_age[cell]
@@ -170,7 +134,7 @@ def draw(seed, replicate, null, horizon, members, place, age):
         for one in range(first, after):
             members[one] = one
         for one in range(items):
-            state, jump = _below(state, after - first - one)
+            state, jump = below(state, after - first - one)
             picked = members[first + one + jump]
             members[first + one + jump] = members[first + one]
             its_age = null.item_age[null.item_first[stratum] + one]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from surveillance.detection.scan import lanes
 from surveillance.detection.scan.expectation import compiled
+from surveillance.detection.scan.random_numbers import MIX_2, below, mix
 
 # Words in a block of lanes: 32 windows of 16 bits, or 64 of 8.
 BLOCK_WORDS = lanes.WORDS
@@ -33,36 +34,6 @@ class Null(NamedTuple):
     blocks: int
 
 
-_ONE = np.uint64(1)
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
-_LOW = np.uint64(0xFFFFFFFF)
-_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32))
-
-
-@compiled
-def _mix(word):
-    """The output function of SplitMix64 (Steele, Lea, Flood 2014)."""
-    word = (word ^ (word >> _SHIFTS[0])) * _MIX_1
-    word = (word ^ (word >> _SHIFTS[1])) * _MIX_2
-    return word ^ (word >> _SHIFTS[2])
-
-
-@compiled
-def _below(state, bound):
-    """(next state, a uniform integer below `bound`, at most 2**32), without bias (Lemire 2019)."""
-    wide = np.uint64(bound)
-    state += _GAMMA
-    product = (_mix(state) >> _SHIFTS[3]) * wide
-    if (product & _LOW) < wide:
-        unfair = (_LOW - wide + _ONE) % wide
-        while (product & _LOW) < unfair:
-            state += _GAMMA
-            product = (_mix(state) >> _SHIFTS[3]) * wide
-    return state, np.int64(product >> _SHIFTS[3])
-
-
 @compiled
 def _draw(seed, replicate, null, pool, location):
     """Fill location with where the recent cases are after one permutation of the days over the cases.
@@ -70,13 +41,13 @@ def _draw(seed, replicate, null, pool, location):
     A partial Fisher-Yates shuffle of each stratum's cases: only those that get a recent day. A replicate
     has its own stream of random numbers, so threads and batches cannot matter.
     """
-    state = _mix(np.uint64(seed) + np.uint64(replicate) * _MIX_2)
+    state = mix(np.uint64(seed) + np.uint64(replicate) * MIX_2)
     pool[:] = null.cases
     drawn = 0
     for stratum in range(len(null.stratum_first) - 1):
         here, after = null.stratum_first[stratum], null.stratum_first[stratum + 1]
         for _ in range(null.age_first[stratum + 1] - null.age_first[stratum]):
-            state, step = _below(state, after - here)
+            state, step = below(state, after - here)
             location[drawn] = pool[here + step]
             pool[here + step] = pool[here]
             here += 1

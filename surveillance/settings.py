@@ -42,6 +42,11 @@ class Settings(BaseSettings):
         min_length=16,
         description="key of the HMAC that a dead letter keeps instead of the payload",
     )
+    audit_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="key of the audit chain; it is nowhere in the database",
+    )
     batch_messages: int = Field(default=1000, ge=1, description="most messages in one transaction")
     batch_wait_seconds: float = Field(default=0.02, gt=0, description="longest wait for a batch to fill")
     fetch_wait_ms: int = Field(default=100, ge=1, description="longest wait of one fetch at the broker")

@@ -72,6 +72,7 @@ class Stack:
             "database_url": f"sqlite:///{(self.directory / 'surveillance.db').resolve()}",
             "brokers": self.broker.address,
             "dead_letter_key": secrets.token_hex(32),
+            "audit_key": secrets.token_hex(32),
             "metrics_port": free_port(),
             "web_port": free_port(),
             "partitions": 1,

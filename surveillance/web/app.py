@@ -1,16 +1,14 @@
-"""The leads' pages and their API: read-only, without JavaScript, and with nothing from other hosts."""
+"""The web application: its rooms, the headers of every answer, and nothing from other hosts."""
 
 import json
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
-from fastapi.encoders import jsonable_encoder
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,18 +16,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from surveillance.alerting import wording
+from surveillance.deciding import Desk
 from surveillance.web import words
-from surveillance.web.detail import AlertPage, alert_page
+from surveillance.web.house import HERE, Door, House, OpenDoor, Render, Rooms, utc_now
 from surveillance.web.map import LEGEND
+from surveillance.web.rooms import alerts
 from surveillance.web.source import AlertSource
-from surveillance.web.summary import queue_page, support_lines
+from surveillance.web.summary import support_lines
 
-HERE = Path(__file__).parent
 LOOPBACK = ("127.0.0.1", "localhost")
-TITLE = "Public health surveillance"
-REFRESH_SECONDS = 30
 FRAMES_LOGGED = 8
-NOT_IN_JSON = ("maps", "epicurve")
 
 # Alerts are about people: nothing is kept by browsers or proxies, framed, sent on or found by search.
 HEADERS = {
@@ -48,36 +44,39 @@ HEADERS = {
 log = structlog.get_logger(__name__)
 Answer = Callable[[Request], Awaitable[Response]]
 
-
-def utc_now() -> datetime:
-    """The clock of the pages."""
-    return datetime.now(UTC)
+ROOMS: Rooms = (alerts.add_to,)
+"""The rooms of the house: a new group of pages is a new module beside `alerts` and one entry here."""
 
 
 def make_web(
-    source: AlertSource, *, hosts: Sequence[str] = LOOPBACK, now: Callable[[], datetime] = utc_now
+    source: AlertSource,
+    desk: Desk,
+    *,
+    door: Door | None = None,
+    hosts: Sequence[str] = LOOPBACK,
+    now: Callable[[], datetime] = utc_now,
+    audit_key: bytes = b"",
 ) -> FastAPI:
-    """The web application over `source`.
+    """The web application over `source` and `desk`.
 
-    `hosts`: names under which it may be asked for (`*.example.org`, `*` for any): another site that points
-    its own name at this address gets nothing. `now`: an aware clock, for ages and due times.
+    `door`: who asks. `hosts`: names under which it may be asked for (`*.example.org`, `*` for any): another
+    site that points its own name at this address gets nothing. `now`: an aware clock, for ages and due times.
     """
     app = FastAPI(
         title="Public health surveillance", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     render = _renderer(source)
+    house = House(source, desk, render, door or OpenDoor(), now, audit_key)
+    app.state.door = house.door
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    _add_pages(app, source, render, now)
-    _add_api(app, source, now)
+    for add_to in ROOMS:
+        add_to(app, house)
     _add_health(app, source)
     app.add_exception_handler(HTTPException, _explain(render))  # type: ignore[arg-type]
     # The last added is the outermost: headers stand on every answer, also where a host is refused.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.middleware("http")(_with_headers(render))
     return app
-
-
-Render = Callable[..., HTMLResponse]
 
 
 def _renderer(source: AlertSource) -> Render:
@@ -104,36 +103,6 @@ def _renderer(source: AlertSource) -> Render:
     return render
 
 
-def _add_pages(app: FastAPI, source: AlertSource, render: Render, now: Callable[[], datetime]) -> None:
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def queue(refresh: str = "on") -> HTMLResponse:
-        seconds = None if refresh == "off" else REFRESH_SECONDS
-        return render("queue.html", queue=queue_page(source, now()), refresh_seconds=seconds)
-
-    @app.get("/alerts/{alert_id}", response_class=HTMLResponse, include_in_schema=False)
-    def one_alert(alert_id: str) -> HTMLResponse:
-        page = _page(source, alert_id, now())
-        return render("alert.html", page=page, support_lines=page.support_lines)
-
-
-def _add_api(app: FastAPI, source: AlertSource, now: Callable[[], datetime]) -> None:
-    @app.get("/api/alerts")
-    def alerts() -> JSONResponse:
-        """Every alert, as the queue shows it, with what is being watched and how late partners run."""
-        return JSONResponse(jsonable_encoder(asdict(queue_page(source, now()))))
-
-    @app.get("/api/alerts/{alert_id}")
-    def one_alert(alert_id: str) -> JSONResponse:
-        """One alert with its evidence, members, areas, daily cases, partners and history."""
-        page = _page(source, alert_id, now())
-        values = {key: value for key, value in asdict(page).items() if key not in NOT_IN_JSON}
-        bars = [
-            {"first": bar.first, "last": bar.last, "members": bar.members, "others_in_the_areas": bar.others}
-            for bar in page.epicurve.bars
-        ]
-        return JSONResponse(jsonable_encoder({**values, "cases_per_day": bars}))
-
-
 def _add_health(app: FastAPI, source: AlertSource) -> None:
     @app.get("/health/live", include_in_schema=False)
     def live() -> JSONResponse:
@@ -151,13 +120,6 @@ def _is_ready(source: AlertSource) -> bool:
     except Exception as problem:  # whatever keeps us from reading alerts, the answer is: not ready
         log.warning("not ready", problem=type(problem).__name__)
         return False
-
-
-def _page(source: AlertSource, alert_id: str, now: datetime) -> AlertPage:
-    alert = source.alert(alert_id)
-    if alert is None:
-        raise HTTPException(404)
-    return alert_page(source, alert, now)
 
 
 def _explain(render: Render) -> Callable[[Request, HTTPException], Response]:

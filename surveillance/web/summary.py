@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from surveillance.access.person import Person
+from surveillance.access.role import Permission
 from surveillance.alerting.alert import Alert, AlertChange, State
 from surveillance.use_case.model import UseCase
 from surveillance.web import words
@@ -117,9 +119,13 @@ class Queue:
         return tuple(p for p in self.partners if p.warning)
 
 
-def queue_page(source: AlertSource, now: datetime) -> Queue:
-    """The queue as of `now`: the strongest severity first, then what changed last."""
-    summaries = [summarise(source, alert, change, now) for alert, change in source.alerts()]
+def queue_page(source: AlertSource, person: Person, now: datetime) -> Queue:
+    """The person's queue as of `now`: the strongest severity first, then what changed last."""
+    summaries = [
+        summarise(source, alert, change, now)
+        for alert, change in source.alerts()
+        if person.may(Permission.READ_CASES, alert.scope, alert.use_case)
+    ]
     ordered = sorted(summaries, key=lambda s: (-s.changed_at.timestamp(), s.id))
     finished = [s for s in ordered if s.state in FINISHED]
     by_severity = sorted((s for s in ordered if s.state not in FINISHED), key=lambda s: s.rank)

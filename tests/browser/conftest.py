@@ -20,6 +20,8 @@ from surveillance.web.source import AlertSource
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "web"))
 
+from invented import DESK
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -57,7 +59,7 @@ def serve() -> Serve:
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))
             port = listening.getsockname()[1]
-            app = make_web(source, **options)  # type: ignore[arg-type]
+            app = make_web(source, DESK, **options)  # type: ignore[arg-type]
             server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
             thread.start()

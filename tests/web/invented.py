@@ -4,18 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 
 from surveillance.alerting import wording
 from surveillance.alerting.alert import Alert, AlertChange, Change, State
+from surveillance.configuration import load_configuration
+from surveillance.deciding import Desk
 from surveillance.detection.cluster import Cluster
 from surveillance.geography.area import AreaTable, load_areas
 from surveillance.line_list.duplicates import CountedCase
 from surveillance.line_list.record import Case, RecordKey
+from surveillance.store.database import Store
 from surveillance.use_case.model import Partner, Scope, UseCase
 from surveillance.web.source import Timeliness
 
+DESK = Desk(load_configuration(Path("config")), Store.open(f"sqlite:///{mkdtemp()}/empty.db"))
+"""Nobody decides anything about what is invented: its database stays empty."""
 NOW = datetime(2025, 11, 22, 14, 5, tzinfo=UTC)
 TODAY = date(2025, 11, 22)
 MERSEYSIDE = load_areas("cheshire_merseyside", Path())

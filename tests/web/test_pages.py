@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 from fastapi import FastAPI
-from invented import MERSEYSIDE, NOW, SUPPORT, TIMELINESS, InventedSource, a_full_day, one_alert
+from invented import DESK, MERSEYSIDE, NOW, SUPPORT, TIMELINESS, InventedSource, a_full_day, one_alert
 
 from surveillance.detection.silence import Quietness
 from surveillance.use_case.wording import harmful_words
@@ -38,7 +38,7 @@ class Web:
 
 
 def client(source: InventedSource, **options: object) -> Web:
-    return Web(make_web(source, now=lambda: NOW, **options))  # type: ignore[arg-type]
+    return Web(make_web(source, DESK, now=lambda: NOW, **options))  # type: ignore[arg-type]
 
 
 def text_of(html: str) -> str:

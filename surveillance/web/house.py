@@ -1,0 +1,100 @@
+"""What every page is given, and how a page says who may open it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+
+from surveillance.access.person import Grant, Person
+from surveillance.access.role import Permission, Role
+from surveillance.alerting.alert import Alert
+from surveillance.deciding import Desk
+from surveillance.store import audit
+from surveillance.web.source import AlertSource
+
+HERE = Path(__file__).parent
+
+Render = Callable[..., HTMLResponse]
+"""Renders a template: name, status=200, then its values."""
+
+
+def utc_now() -> datetime:
+    """The clock of the pages."""
+    return datetime.now(UTC)
+
+
+class Door(Protocol):
+    """Knows who asks."""
+
+    def person(self, request: Request) -> Person | None:
+        """Who sent this request; None: nobody who is known."""
+        ...
+
+
+LOCAL = Person("local", (Grant(Role.LEAD), Grant(Role.OPERATOR)))
+"""Whoever can reach a service that listens on loopback only."""
+
+
+@dataclass(frozen=True)
+class OpenDoor:
+    """Everybody who comes in is this person."""
+
+    everybody: Person = LOCAL
+
+    def person(self, _request: Request) -> Person | None:
+        """That person."""
+        return self.everybody
+
+
+@dataclass(frozen=True)
+class House:
+    """What pages are made of: what is read, where people decide, how it looks, who asks, and the clock."""
+
+    source: AlertSource
+    desk: Desk
+    render: Render
+    door: Door
+    now: Callable[[], datetime] = utc_now
+    audit_key: bytes = b""
+
+    def alert(self, person: Person, alert_id: str, permission: Permission = Permission.READ_ALERTS) -> Alert:
+        """An alert that the person may see. One out of reach is like one that does not exist: 404."""
+        alert = self.source.alert(alert_id)
+        if alert is None or not person.may(Permission.READ_ALERTS, alert.scope, alert.use_case):
+            raise HTTPException(404)
+        if not person.may(permission, alert.scope, alert.use_case):
+            raise HTTPException(403)
+        return alert
+
+    def record(self, person: Person, act: str, subject: str, **facts: Any) -> None:
+        """Enters into the audit chain that the person saw or did something, in a transaction of its own."""
+        with self.desk.store.transaction() as tx:
+            audit.append(tx, self.audit_key, audit.Entry(person.id, act, subject, self.now(), facts))
+
+
+def needs(permission: Permission) -> Any:
+    """A dependency: the person who asks, who has the permission somewhere. Else 401 or 403.
+
+    Where it matters which scope or use case, the page asks `house.alert` or `person.may` itself.
+    """
+
+    def admit(request: Request) -> Person:
+        door: Door = request.app.state.door
+        person = door.person(request)
+        if person is None:
+            raise HTTPException(401)
+        if not person.may(permission):
+            raise HTTPException(403)
+        return person
+
+    admit.permission = permission  # type: ignore[attr-defined]  # read by the test of every route and role
+    return Depends(admit)
+
+
+Rooms = Sequence[Callable[[Any, House], None]]
+"""Each adds the pages of one room to the application."""

@@ -1,0 +1,1 @@
+"""Groups of pages, one module each: `add_to(app, house)` adds its routes."""

@@ -15,6 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from surveillance.access.person import Person
+from surveillance.access.role import Permission
 from surveillance.alerting import wording
 from surveillance.deciding import Desk
 from surveillance.web import words
@@ -29,8 +31,9 @@ FRAMES_LOGGED = 8
 
 # Alerts are about people: nothing is kept by browsers or proxies, framed, sent on or found by search.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; script-src 'none'; object-src 'none'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; font-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow",
@@ -46,6 +49,10 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 ROOMS: Rooms = (alerts.add_to,)
 """The rooms of the house: a new group of pages is a new module beside `alerts` and one entry here."""
+
+
+LINKS = (("Alerts", "/", Permission.READ_CASES),)
+"""The main navigation: title, path, and what a person must be allowed to see the link."""
 
 
 def make_web(
@@ -96,11 +103,16 @@ def _renderer(source: AlertSource) -> Render:
     }
     lines = support_lines(source.use_cases)
 
-    def render(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        text = environment.get_template(template).render({"support_lines": lines, "status": status, **values})
-        return HTMLResponse(text, status_code=status)
+    def render(template: str, person: Person | None = None, status: int = 200, **values: Any) -> HTMLResponse:
+        of_every_page = {"support_lines": lines, "status": status, "person": person, "links": _links(person)}
+        return HTMLResponse(environment.get_template(template).render(of_every_page | values), status)
 
     return render
+
+
+def _links(person: Person | None) -> list[tuple[str, str]]:
+    """Title and path of the pages that a person may open."""
+    return [(title, path) for title, path, needed in LINKS if person is not None and person.may(needed)]
 
 
 def _add_health(app: FastAPI, source: AlertSource) -> None:

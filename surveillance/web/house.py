@@ -20,7 +20,7 @@ from surveillance.web.source import AlertSource
 HERE = Path(__file__).parent
 
 Render = Callable[..., HTMLResponse]
-"""Renders a template: name, status=200, then its values."""
+"""Renders a template: its name, who asks, status=200, then its values."""
 
 
 def utc_now() -> datetime:

@@ -283,7 +283,7 @@ def test_every_answer_has_the_security_headers(path: str) -> None:
     answer = client(one_alert()).get(path)
     expected = HEADERS if not path.startswith("/static/") else {**HEADERS, "Cache-Control": "no-cache"}
     assert {name: answer.headers[name] for name in HEADERS} == expected
-    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
 
 

@@ -29,13 +29,13 @@ def _add_pages(app: FastAPI, house: House) -> None:
     def queue(person: Reader, refresh: str = "on") -> HTMLResponse:
         seconds = None if refresh == "off" else REFRESH_SECONDS
         page = queue_page(house.source, person, house.now())
-        return house.render("queue.html", queue=page, refresh_seconds=seconds)
+        return house.render("queue.html", person, queue=page, refresh_seconds=seconds)
 
     @app.get("/alerts/{alert_id}", response_class=HTMLResponse, include_in_schema=False)
     def one_alert(person: Reader, alert_id: str) -> HTMLResponse:
         alert = house.alert(person, alert_id, Permission.READ_CASES)
         page = alert_page(house.source, alert, house.now())
-        return house.render("alert.html", page=page, support_lines=page.support_lines)
+        return house.render("alert.html", person, page=page, support_lines=page.support_lines)
 
 
 def _add_api(app: FastAPI, house: House) -> None:

@@ -11,7 +11,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_WITHOUT_OFFSET = r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?"
+_OFFSET = r"(?:Z|[+-]\d\d:\d\d)"
+_TIME = re.compile(f"{_WITHOUT_OFFSET}{_OFFSET}?", re.ASCII)  # one without an offset is told so by itself
+TIME_PATTERN = f"^{_WITHOUT_OFFSET}{_OFFSET}$"
 _OLDEST_YEAR = 1900
 _LAST_YEAR = 9000  # beyond it, a change of offset could leave the calendar
 

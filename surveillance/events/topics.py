@@ -9,6 +9,7 @@ Kind = Literal["incident", "admission"]
 ALERTS_TOPIC = "alerts.v1"
 
 _PLURAL: dict[Kind, str] = {"incident": "incidents", "admission": "admissions"}
+KINDS: tuple[Kind, ...] = tuple(_PLURAL)
 _SINGULAR: dict[str, Kind] = {plural: kind for kind, plural in _PLURAL.items()}
 _PARTNER = r"[a-z0-9][a-z0-9-]{0,62}"
 _TOPIC = re.compile(rf"(backfill\.)?(incidents|admissions)\.v1\.({_PARTNER})")

@@ -9,7 +9,7 @@ import typer
 from surveillance.cli.errors import explain
 
 # Commands of people who need none of the service: it is not loaded for them.
-STANDALONE = ("scan",)
+STANDALONE = ("scan", "pseudonymise")
 _MODULES = ("operate", "contract", "publish", "replay", "evaluate", "demo", "alerts", *STANDALONE)
 
 

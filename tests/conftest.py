@@ -66,6 +66,7 @@ def database(request: pytest.FixtureRequest) -> str:
 def empty_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database with nothing in it."""
     if database == "sqlite":
+        (tmp_path / "surveillance.db").touch()
         return f"sqlite:///{tmp_path / 'surveillance.db'}"
     return str(request.getfixturevalue("fresh_postgresql")("template0"))
 

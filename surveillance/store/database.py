@@ -87,7 +87,12 @@ class Store:
             yield connection
 
     def upgrade(self) -> None:
-        """Brings the schema to what this code needs; two processes may start it at once."""
+        """Brings the schema to what this code needs; two processes may start it at once.
+
+        The only step that makes a SQLite file: a mistyped name is a mistake everywhere else.
+        """
+        if self.dialect == "sqlite":
+            _create_private(Path(str(self.engine.url.database)))
         with self.transaction() as tx:
             schema.upgrade(tx)
 
@@ -166,7 +171,6 @@ def _postgresql_engine(address: URL) -> Engine:
 def _sqlite_engine(address: URL) -> Engine:
     if address.database in (None, "", ":memory:"):
         raise UrlFault("database_url names no file; use sqlite:///FILE")
-    _create_private(Path(str(address.database)))
     engine = sa.create_engine(
         address,
         connect_args={"timeout": _BUSY_SECONDS},
@@ -175,6 +179,7 @@ def _sqlite_engine(address: URL) -> Engine:
         pool_size=8,
         max_overflow=8,
     )
+    sa.event.listen(engine, "do_connect", _refuse_missing)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -184,6 +189,12 @@ def _create_private(path: Path) -> None:
     """The file holds records of persons: only its owner may read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600, exist_ok=True)
+
+
+def _refuse_missing(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
+    """SQLite would make an empty file of any name."""
+    if not Path(arguments[0]).exists():
+        raise UrlFault(f"database_url: there is no file {arguments[0]}; to make it: surveillance db upgrade")
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

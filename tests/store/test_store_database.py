@@ -15,7 +15,7 @@ from store_factories import key, version
 from postgresql_server import PostgresqlServer
 from surveillance.line_list.record import RecordVersion
 from surveillance.store import line_list, ticks
-from surveillance.store.database import Store, transient
+from surveillance.store.database import Store, UrlFault, transient
 from surveillance.store.tables import records
 from surveillance.store.ticks import Tick
 
@@ -137,6 +137,7 @@ def test_a_missing_table_is_an_outage_and_not_a_fault_of_the_records(empty_url: 
 
 
 def test_a_busy_file_is_an_outage(tmp_path: Path) -> None:
+    (tmp_path / "busy.db").touch()
     store = Store.open(f"sqlite:///{tmp_path / 'busy.db'}")
     with store.engine.connect() as connection:
         connection.exec_driver_sql("SELECT 1")
@@ -206,3 +207,10 @@ def test_a_deadlock_is_an_outage_so_the_loser_tries_again(store: Store) -> None:
     for thread in threads:
         thread.join()
     assert [transient(error) for error in errors] == [True]
+
+
+def test_a_mistyped_file_is_told_and_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "mistyped.db"
+    with pytest.raises(UrlFault, match=r"mistyped\.db; to make it: surveillance db upgrade"):
+        Store.open(f"sqlite:///{path}").check_schema()
+    assert not path.exists()

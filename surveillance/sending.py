@@ -54,7 +54,7 @@ def keep_back(
     tx: Transaction, owed: outbox.Due, configuration: Configuration, now: datetime
 ) -> Delivered | None:
     """Holds or drops a notice that was taken up, with its reason; None where it is to be sent now."""
-    if owed.was_held and outbox.has_later_news(tx, owed):
+    if owed.was_held and outbox.has_later(tx, owed):
         outbox.suppress(tx, owed, Suppressed.SUPERSEDED.value)
         return Delivered(owed, "suppressed", Suppressed.SUPERSEDED.value)
     verdict = _verdict(tx, owed, configuration, now)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, or_, select, update
 
-from surveillance.alerting.suppression import REMINDERS, Suppressed
+from surveillance.alerting.suppression import Suppressed
 from surveillance.store.codec import to_json
 from surveillance.store.database import Transaction
 from surveillance.store.statements import insert_into, insert_missing
@@ -118,18 +118,16 @@ def clear_way(tx: Transaction, due: Due) -> bool:
     return not tx.execute(select(exists().where(earlier))).scalar_one()
 
 
-def has_later_news(tx: Transaction, due: Due) -> bool:
-    """Whether the receiver was told, or surely will be, a later revision. Reminders may still be dropped."""
+def has_later(tx: Transaction, due: Due) -> bool:
+    """Whether the receiver was told, or is owed, a later revision of the alert."""
     if due.alert_id is None:
         return False
-    later = tx.execute(
-        select(outbox.c.payload).where(
-            same_line(outbox.c, due),
-            outbox.c.revision > due.revision,
-            or_(outbox.c.sent_at.is_not(None), unsent(outbox.c)),
-        )
-    ).scalars()
-    return any(payload.get("change") not in REMINDERS for payload in later)
+    later = and_(
+        same_line(outbox.c, due),
+        outbox.c.revision > due.revision,
+        or_(outbox.c.sent_at.is_not(None), unsent(outbox.c)),
+    )
+    return bool(tx.execute(select(exists().where(later))).scalar_one())
 
 
 def last_told(tx: Transaction, due: Due) -> tuple[datetime | None, str | None, bool]:

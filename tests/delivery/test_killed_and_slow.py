@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,44 @@ def test_a_receiver_that_answers_slowly_holds_up_nobody_else(store: Store) -> No
     for thread in threads:
         thread.join(60)
     assert room.rows(lambda row: row.sent_at is None) == []
+
+
+def test_workers_that_race_while_notices_are_held_tell_each_receiver_in_order(
+    store: Store,
+) -> None:
+    """Each has a post of its own, as in processes of their own: only the database keeps them apart."""
+    seldom = receiver("seldom", repeat_minutes=1)
+    room = PostRoom(store, configured(seldom))
+    told: list[int] = []
+
+    def send(parcel: Parcel) -> int:
+        time.sleep(0.002)
+        told.append(parcel.content["revision"])
+        return 200
+
+    changing = threading.Event()
+    changing.set()
+
+    def deliver() -> None:
+        post = Post({"seldom": send})
+        while True:
+            was_changing = changing.is_set()
+            done = pipeline.deliver(store, post, room.configuration, lambda: room.now)
+            if done is None and not was_changing:
+                return
+
+    workers = [threading.Thread(target=deliver) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for number in range(40):
+        room.change(severity=("raised", "watch")[number % 2])
+        room.now += timedelta(seconds=25)
+    changing.clear()
+    for worker in workers:
+        worker.join(60)
+    room.post = Post({"seldom": send})
+    room.pass_time(minutes=5)
+    assert told == sorted(set(told))
+    assert told[-1] == 40
+    assert {row.held_reason for row in room.rows()} == {None, "repeated"}
+    assert room.rows(lambda row: row.sent_at is None and row.suppressed_reason != "superseded") == []

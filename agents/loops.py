@@ -13,6 +13,8 @@ from agents.steps import forever
 
 EVALUATE_PAUSE_S = 1.0
 DELIVER_PAUSE_S = 1.0
+DELIVERERS = 4
+"""Deliver at once: no two send to the same receiver, so that a slow one holds up one of them at most."""
 REPAIR_PAUSE_S = 2.0
 TICK_PAUSE_S = 5.0
 
@@ -26,11 +28,14 @@ class Wakes:
 
 
 def loops(house: House, wakes: Wakes, stopping: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
-    """The four loops, ready to run until `stopping`."""
+    """The loops, ready to run until `stopping`: one of each kind, and several that deliver."""
     stored, evaluated = wakes.stored, wakes.evaluated
     return [
         forever("evaluate", house.evaluate_next, stopping, EVALUATE_PAUSE_S, stored, evaluated.set),
-        forever("deliver", house.deliver_due, stopping, DELIVER_PAUSE_S, evaluated),
+        *(
+            forever("deliver", house.deliver_due, stopping, DELIVER_PAUSE_S, evaluated)
+            for _ in range(DELIVERERS)
+        ),
         forever("repair", house.repair, stopping, REPAIR_PAUSE_S, None, stored.set),
         forever("tick", house.tick, stopping, TICK_PAUSE_S, None, stored.set),
     ]

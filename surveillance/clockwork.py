@@ -1,20 +1,18 @@
-"""What time alone brings about: midnights, partners that went quiet, and alerts that nobody took up.
+"""What time alone brings about: midnights, digests, partners that went quiet, alerts that nobody took up.
 
 Stored, so that none is missed.
 """
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 
-from surveillance.alerting.alert import Alert, Change, State
-from surveillance.alerting.due import overdue
+from surveillance import chasing, digests
 from surveillance.configuration import Configuration, Region
 from surveillance.detection.silence import DEFAULT_RULE, WEEK_DAYS, Quietness, judge
-from surveillance.store import alerts, partners, pending, ticks
+from surveillance.store import partners, pending, ticks
 from surveillance.store.database import Store, Transaction
 
 MIDNIGHT = "midnight"
@@ -22,20 +20,26 @@ _CAUGHT_UP_DAYS = 31
 
 
 def tick(store: Store, configuration: Configuration, now: datetime) -> int:
-    """Plans the midnights to come, asks for the evaluations of those that passed and judges how quiet the
-    partners are, marks late alerts.
+    """Plans the midnights and digests to come, asks for the evaluations of those that passed and judges how
+    quiet the partners are, owes digests, marks late alerts and calls who is next for them.
 
     Returns how many ticks were due. Idempotent by tick; of alerts, by the target that was missed.
     """
     with store.transaction() as tx:
-        ticks.plan(tx, _midnights(ticks.last_planned(tx), configuration, now))
+        planned = ticks.last_planned(tx)
+        ticks.plan(tx, _midnights(planned, configuration, now))
+        ticks.plan(tx, digests.planned(planned, configuration.receivers.values(), now))
         due = ticks.due(tx, now)
-        for one in due:
+        midnights = [one for one in due if one.name.startswith(MIDNIGHT)]
+        for one in midnights:
             _ask_for_evaluations(tx, configuration, one, now)
-            ticks.done(tx, one, now)
-        if due:
+        if midnights:
             _judge_partners(tx, now.astimezone(UTC).date() - timedelta(days=1))
-    _mark_overdue(store, now)
+        digests.owe(tx, due, configuration, now)
+        for one in due:
+            ticks.done(tx, one, now)
+    chasing.mark_overdue(store, configuration, now)
+    chasing.escalate(store, configuration, now)
     return len(due)
 
 
@@ -89,19 +93,3 @@ def _daily(per_day: Counter[date], as_of: date) -> np.ndarray[tuple[int], np.dty
     """Counts of every day from the first with any to `as_of`."""
     days = (as_of - min(per_day, default=as_of)).days + 1
     return np.array([per_day[as_of - timedelta(days=back)] for back in reversed(range(days))], np.int64)
-
-
-def _mark_overdue(store: Store, now: datetime) -> None:
-    """Marks each target that an alert missed, once."""
-    with store.reading() as tx:
-        waiting = alerts.listed(tx, states=(State.OPEN, State.ACKNOWLEDGED, State.ASSESSING))
-        marked = alerts.reasons(tx, Change.OVERDUE, {alert.id for alert in waiting if _is_late(alert, now)})
-    for alert in waiting:
-        change = overdue(alert, marked.get(alert.id, ()), now)
-        if change is not None:
-            with suppress(alerts.StaleAlert), store.transaction() as tx:  # somebody changed it: next time
-                alerts.save(tx, [change])
-
-
-def _is_late(alert: Alert, now: datetime) -> bool:
-    return any(due is not None and due < now for due in (alert.acknowledge_due, alert.assess_due))

@@ -1,7 +1,7 @@
 """All configuration, loaded and checked together: use cases, partners, scopes, areas and detectors."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from surveillance.alerting.due import WorkingTime
+from surveillance.delivery.registry import check_channel
 from surveillance.detection import registry
 from surveillance.detection.cluster import Detector, Locations
 from surveillance.detection.study import make_locations
@@ -22,8 +23,15 @@ from surveillance.geography.lookup import Gazetteer
 from surveillance.reporting import Covered, covered_areas
 from surveillance.settings import Settings
 from surveillance.use_case.fault import ConfigError, ConfigFault
-from surveillance.use_case.load import load_partners, load_scopes, load_use_cases
+from surveillance.use_case.load import (
+    load_partners,
+    load_receivers,
+    load_scopes,
+    load_use_cases,
+    receivers_against,
+)
 from surveillance.use_case.model import Coverage, Partner, Scope, UseCase
+from surveillance.use_case.receiver import ALERTS_TOPIC, DEFAULT, Receiver, ReceiversFile
 
 M = TypeVar("M")
 RECORD_MODELS: Mapping[str, type[BaseModel]] = {"incident": IncidentEvent, "admission": AdmissionEvent}
@@ -66,6 +74,8 @@ class Configuration:
     regions: Mapping[str, Region]
     detectors: Mapping[str, tuple[Detector, ...]]
     gazetteer: Gazetteer
+    receivers: Mapping[str, Receiver] = field(default_factory=lambda: {ALERTS_TOPIC.id: ALERTS_TOPIC})
+    escalate_every: timedelta = timedelta(minutes=DEFAULT.escalate_every_minutes)
 
     def use_cases_of(self, kind: str) -> Iterator[UseCase]:
         """The use cases that count records of this kind."""
@@ -162,15 +172,23 @@ def load_configuration(directory: Path) -> Configuration:
     scopes = _collect(faults, lambda: load_scopes(directory, settings=tuple(Settings.model_fields)))
     regions = {scope.id: _collect_region(faults, scope, directory) for scope in scopes.values()}
     partners = _collect(faults, lambda: load_partners(directory, scopes=scopes))
+    told = _collect_receivers(faults, directory)
+    receivers = None if told is None else {receiver.id: receiver for receiver in told.receivers}
     use_cases = _collect(
         faults,
         lambda: load_use_cases(
-            directory, scopes=scopes, check_detector=_check_detector, record_models=RECORD_MODELS
+            directory,
+            scopes=scopes,
+            check_detector=_check_detector,
+            record_models=RECORD_MODELS,
+            receivers=receivers,
         ),
     )
+    if told is not None and use_cases:  # else everything that receivers say of them would look wrong
+        faults += receivers_against(told.receivers, use_cases, scopes)
     known = {scope: region for scope, region in regions.items() if region is not None}
     faults += [fault for use_case in use_cases.values() for fault in _level_faults(use_case, known)]
-    if faults:
+    if faults or told is None:
         raise ConfigError(faults)
     return Configuration(
         directory=directory,
@@ -183,6 +201,8 @@ def load_configuration(directory: Path) -> Configuration:
         gazetteer=Gazetteer.load(
             tuple({r.inside.name: r.inside.whole for r in regions.values() if r}.values())
         ),
+        receivers=receivers or {},
+        escalate_every=timedelta(minutes=told.escalate_every_minutes),
     )
 
 
@@ -193,6 +213,14 @@ def _collect(faults: list[ConfigFault], load: Callable[[], dict[str, M]]) -> dic
     except ConfigError as error:
         faults += error.faults
         return {}
+
+
+def _collect_receivers(faults: list[ConfigFault], directory: Path) -> ReceiversFile | None:
+    try:
+        return load_receivers(directory, check_channel=check_channel)
+    except ConfigError as error:
+        faults += error.faults
+        return None
 
 
 def _collect_region(faults: list[ConfigFault], scope: Scope, directory: Path) -> Region | None:

@@ -115,7 +115,7 @@ class Desk:
         alert = change.alert
         due = with_due_times(change, self.configuration.regions[alert.scope].working_time)
         alerts.save(tx, [due])
-        outbox.add(tx, notices_of([due], self.configuration.use_cases[alert.use_case]))
+        outbox.add(tx, notices_of([due], self.configuration))
         self._request(tx, {(alert.use_case, alert.scope)}, change.at)
         return due.alert
 

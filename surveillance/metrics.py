@@ -38,8 +38,21 @@ ALERT_LATENCY = Histogram(
     buckets=_SECONDS,
 )
 
-OUTBOX_AGE = Gauge("surveillance_outbox_age_seconds", "Age of the oldest notice not yet sent")
+OUTBOX_AGE = Gauge("surveillance_outbox_age_seconds", "Age of the oldest notice not yet sent nor held")
+OUTBOX_AGE_OF = Gauge(
+    "surveillance_receiver_outbox_age_seconds",
+    "Age of the oldest notice not yet sent to a receiver, those aside that are held",
+    ["receiver"],
+)
+OUTBOX_HELD = Gauge("surveillance_outbox_held", "Notices held now, by reason", ["reason"])
+OUTBOX_REFUSED = Gauge(
+    "surveillance_outbox_refused", "Notices refused for good, which wait for a replay", ["receiver"]
+)
+RECEIVER_FAILURES = Gauge(
+    "surveillance_receiver_failures", "Failures in a row since the receiver last took something", ["receiver"]
+)
 DELIVERIES = Counter("surveillance_deliveries", "Attempts to send a notice", ["channel", "outcome"])
+SUPPRESSED = Counter("surveillance_suppressed", "Notices dropped or held, by reason", ["reason"])
 PARTNER_SILENCE = Gauge(
     "surveillance_partner_silence_seconds", "Since a partner's last message", ["partner", "kind"]
 )

@@ -8,12 +8,13 @@ from time import perf_counter
 from typing import Any
 
 from surveillance import metrics
+from surveillance.alerting.suppression import Suppressed
 from surveillance.configuration import Configuration
 from surveillance.pipeline import Evaluated, Ingested
-from surveillance.store import alerts, outbox, partners, pending
-from surveillance.store.database import Store
+from surveillance.sending import Delivered
+from surveillance.store import alerts, deliveries, outbox, partners, pending
+from surveillance.store.database import Store, Transaction
 from surveillance.store.ledger import Position, gaps
-from surveillance.store.outbox import Due
 from surveillance.store.pending import Claim
 
 _DAY_SECONDS = 86_400
@@ -63,6 +64,9 @@ def evaluation(use_case: str) -> Iterator[Callable[[Evaluated, Claim, datetime],
         outcome = "changed" if done.changes else "unchanged"
         for change in done.changes:
             metrics.ALERT_CHANGES.labels(use_case, str(change.change)).inc()
+        for notice in done.notices:
+            if reason := notice.suppressed_reason or notice.held_reason:
+                metrics.SUPPRESSED.labels(str(reason)).inc()
         if claim.received_at is not None:
             metrics.ALERT_LATENCY.labels(use_case).observe((now - claim.received_at).total_seconds())
 
@@ -73,11 +77,17 @@ def evaluation(use_case: str) -> Iterator[Callable[[Evaluated, Claim, datetime],
         metrics.EVALUATION_SECONDS.labels(use_case).observe(perf_counter() - began)
 
 
-def delivered(attempt: tuple[Due, str] | None) -> None:
-    """Counts one attempt to send a notice."""
-    if attempt is not None:
-        due, outcome = attempt
-        metrics.DELIVERIES.labels(due.channel, outcome).inc()
+_ATTEMPTS = ("sent", "failed", "refused")
+
+
+def delivered(done: Delivered | None) -> None:
+    """Counts one attempt to send a notice, or why it was held or dropped."""
+    if done is None:
+        return
+    if done.outcome in _ATTEMPTS:
+        metrics.DELIVERIES.labels(done.notice.channel, done.outcome).inc()
+    if done.reason is not None:
+        metrics.SUPPRESSED.labels(done.reason).inc()
 
 
 def log_position(position: Position, end: int) -> None:
@@ -92,7 +102,7 @@ def gauges(store: Store, configuration: Configuration, now: datetime) -> None:
     """Sets what is read from the database: waiting work, alerts by state, silence of partners."""
     with store.reading() as tx:
         metrics.EVALUATIONS_WAITING.set(pending.waiting(tx))
-        metrics.OUTBOX_AGE.set(outbox.oldest_age(tx, now))
+        _outbox_gauges(tx, configuration, now)
         counted = alerts.count_by_state(tx)
         heard = partners.heard_of(tx)
         judged = partners.judged(tx)
@@ -108,6 +118,21 @@ def gauges(store: Store, configuration: Configuration, now: datetime) -> None:
         allowed = timedelta(hours=configuration.partners[source.partner].silence_after_hours)
         metrics.PARTNER_SILENCE.labels(source.partner, source.kind).set(silence)
         metrics.PARTNER_SILENT.labels(source.partner, source.kind).set(silence > allowed.total_seconds())
+
+
+def _outbox_gauges(tx: Transaction, configuration: Configuration, now: datetime) -> None:
+    metrics.OUTBOX_AGE.set(outbox.oldest_age(tx, now))
+    of_receivers = (
+        (metrics.OUTBOX_AGE_OF, outbox.oldest_ages(tx, now)),
+        (metrics.OUTBOX_REFUSED, deliveries.refusals(tx)),
+        (metrics.RECEIVER_FAILURES, {name: one.failures for name, one in deliveries.outages(tx).items()}),
+    )
+    for gauge, found in of_receivers:
+        for receiver in {*configuration.receivers, *found}:
+            gauge.labels(receiver).set(found.get(receiver, 0))
+    held = deliveries.held(tx, now)
+    for reason in Suppressed:
+        metrics.OUTBOX_HELD.labels(reason.value).set(held.get(reason.value, 0))
 
 
 def _silence(last_received_at: datetime | None, now: datetime) -> float:

@@ -2,25 +2,27 @@
 
     messages -> read -> revise the line list -> pending evaluations            one transaction a batch
     pending evaluation -> look -> find clusters -> match alerts -> outbox      one transaction an evaluation
-    outbox -> send                                                             one transaction a notice
+    outbox -> hold or send                                                     one transaction a notice
 
 Every write is idempotent, by the key its store function names: a step done twice changes nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from time import perf_counter
-from typing import Any
 
+from surveillance import sending
 from surveillance.alerting.alert import AlertChange
 from surveillance.alerting.due import with_due_times
 from surveillance.alerting.matching import Look, match
-from surveillance.alerting.routing import route
+from surveillance.alerting.routing import Told, route
 from surveillance.alerting.severity import grade
+from surveillance.alerting.suppression import Suppressed
 from surveillance.alerting.wording import notice
 from surveillance.configuration import Configuration
+from surveillance.delivery.parcel import NotTaken
 from surveillance.detection.cluster import Cluster
 from surveillance.events.dead_letter import DeadLetter
 from surveillance.events.message import Message
@@ -30,9 +32,9 @@ from surveillance.intake import Intake, read_message, seen_of
 from surveillance.line_list.record import RecordVersion
 from surveillance.looking import Question, Seen, ask, find_clusters, look, snapshot_of
 from surveillance.revising import Revised, revise_line_list
+from surveillance.sending import Delivered, Post
 from surveillance.store import alerts, dead_letters, evaluations, ledger, outbox, partners, pending
 from surveillance.store.database import Store, Transaction
-from surveillance.use_case.model import UseCase
 
 # --- ingest -----------------------------------------------------------------------------------------------
 
@@ -123,6 +125,7 @@ class Evaluated:
     question: Question
     changes: tuple[AlertChange, ...] = ()
     clusters: tuple[Cluster, ...] = ()
+    notices: tuple[outbox.Notice, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -148,10 +151,11 @@ def evaluate(claim: pending.Claim, configuration: Configuration, store: Store, n
         finished_at = now + timedelta(seconds=sum(clocked.seconds.values()))
         stored = evaluations.save(tx, claim, known_at, finished_at, len(clusters), snapshot, clocked.seconds)
         alerts.save(tx, changes, stored)
-        outbox.add(tx, notices_of(changes, question.use_case))
+        notices = tuple(notices_of(changes, configuration))
+        outbox.add(tx, notices)
         pending.finish(tx, claim, now)
     clocked.end("store")
-    return Evaluated(question, changes, clusters, clocked.seconds)
+    return Evaluated(question, changes, clusters, notices, clocked.seconds)
 
 
 def _look_at(later: date, claim: pending.Claim, question: Question, store: Store, now: datetime) -> Evaluated:
@@ -186,20 +190,29 @@ def change_alerts(
     return tuple(with_due_times(change, question.region.working_time) for change in changes)
 
 
-def notices_of(changes: Iterable[AlertChange], use_case: UseCase) -> Iterator[outbox.Notice]:
+def notices_of(changes: Iterable[AlertChange], configuration: Configuration) -> Iterator[outbox.Notice]:
     """A notice per change and receiver; where one is not to be sent, the reason is stored in its place."""
     for change in changes:
-        chosen = route(change, use_case)
-        for receiver in chosen.receivers or use_case.receivers:
-            yield outbox.Notice(
-                channel=receiver,  # a receiver is its own channel until people are receivers too
-                receiver=receiver,
-                alert_id=change.alert.id,
-                revision=change.alert.revision,
-                payload=notice(change),
-                created_at=change.at,
-                suppressed_reason=chosen.suppressed,
-            )
+        use_case = configuration.use_cases[change.alert.use_case]
+        days_off = configuration.regions[change.alert.scope].scope.bank_holidays
+        chosen = route(change, use_case, configuration.receivers, days_off)
+        for told in chosen.told:
+            yield notice_to(told, change, chosen.suppressed)
+
+
+def notice_to(told: Told, change: AlertChange, suppressed: Suppressed | None = None) -> outbox.Notice:
+    """What one receiver is told of a change, and from when on."""
+    return outbox.Notice(
+        channel=told.receiver.channel,
+        receiver=told.receiver.id,
+        alert_id=change.alert.id,
+        revision=change.alert.revision,
+        payload=notice(change),
+        created_at=change.at,
+        suppressed_reason=suppressed,
+        not_before=told.not_before,
+        held_reason=told.reason,
+    )
 
 
 class _Stages:
@@ -215,29 +228,32 @@ class _Stages:
         self._last = now
 
 
-Send = Callable[[str, Mapping[str, Any]], None]
-"""Sends a message about the alert of that id; whatever it raises, the notice stays owed."""
-
 # --- deliver ----------------------------------------------------------------------------------------------
 
 
 def deliver(
-    store: Store, channels: Mapping[str, Send], clock: Callable[[], datetime]
-) -> tuple[outbox.Due, str] | None:
+    store: Store, post: Post, configuration: Configuration, clock: Callable[[], datetime]
+) -> Delivered | None:
     """Sends the notice that is due next, if any: in revision order per alert, same key on every repeat.
 
-    Returns it with `sent` or `failed`. One that fails is kept, its error recorded, and tried again later.
+    Returns what became of it. One that is held, or fails, is kept with its reason and judged or tried again.
     """
-    with store.transaction() as tx:
-        owed = outbox.next_due(tx, clock())
-    if owed is None:
-        return None
+    with post.taking(store, clock()) as (tx, owed):
+        if owed is None:
+            return None
+        kept = sending.keep_back(tx, owed, configuration, clock())
     try:
-        channels[owed.channel](owed.alert_id, {**owed.payload, "idempotency_key": owed.idempotency_key})
-    except Exception as error:  # whatever a receiver does, the notice stays
+        return kept or _send(store, owed, post, clock)
+    finally:
+        post.done(owed)
+
+
+def _send(store: Store, owed: outbox.Due, post: Post, clock: Callable[[], datetime]) -> Delivered:
+    try:
+        code = sending.send(owed, post.senders)
+    except NotTaken as error:
         with store.transaction() as tx:
-            outbox.failed(tx, owed, type(error).__name__, clock())
-        return owed, "failed"
+            return sending.store_failure(tx, owed, error, clock())
     with store.transaction() as tx:
-        outbox.sent(tx, owed, clock())
-    return owed, "sent"
+        outbox.sent(tx, owed, clock(), code)
+    return Delivered(owed, "sent")

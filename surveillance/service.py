@@ -16,7 +16,9 @@ import structlog
 
 from surveillance import clockwork, observe, pipeline
 from surveillance.configuration import Configuration, load_configuration
-from surveillance.delivery.alerts_topic import CHANNEL, AlertsTopic
+from surveillance.delivery.alerts_topic import AlertsTopic
+from surveillance.delivery.channel import Around
+from surveillance.delivery.registry import open_senders, unmet_needs
 from surveillance.events.message import Message
 from surveillance.intake import Intake
 from surveillance.kafka.admin import BrokerUnreachable, Offsets
@@ -27,10 +29,12 @@ from surveillance.metrics import OUTAGES
 from surveillance.offsets import TopicLogs, TopicMissing, Watch, count
 from surveillance.pipeline import Ingested
 from surveillance.redefining import apply_definitions
+from surveillance.sending import Post
 from surveillance.settings import Settings
 from surveillance.store import ledger, pending
 from surveillance.store.alerts import StaleAlert
 from surveillance.store.database import Store, transient, unstorable
+from surveillance.use_case.fault import ConfigError
 
 log = structlog.get_logger()
 
@@ -63,6 +67,8 @@ class Service:
         self._held: pending.Claim | None = None
         self._watch = Watch(timedelta(seconds=self.settings.repair_after_seconds))
         key = self.settings.dead_letter_key
+        around = Around(self.settings, self.alerts_topic.send)
+        self._post = Post(open_senders(self.configuration.receivers.values(), around))
         self._dead_letter_key = (key.get_secret_value() if key else "").encode()
 
     @property
@@ -170,11 +176,14 @@ class Service:
         self._held = None
 
     def deliver_due(self) -> bool:
-        """Sends the notice that is due next; False where none is."""
+        """Sends the notice that is due next, or holds it; False where none is.
+
+        Several threads may deliver: no two of them send to the same receiver.
+        """
         if self.settings.replay:
             return False
         with _outage("deliver"):
-            delivered = pipeline.deliver(self.store, {CHANNEL: self.alerts_topic.send}, self.clock)
+            delivered = pipeline.deliver(self.store, self._post, self.configuration, self.clock)
         observe.delivered(delivered)
         return delivered is not None
 
@@ -251,8 +260,11 @@ class Service:
 
 
 def build_service(settings: Settings, configuration: Configuration | None = None) -> Service:
-    """Wires the service from its settings. Raises ConfigError with every fault of the configuration."""
+    """Wires the service from its settings. Raises ConfigError with every fault of the configuration, of what
+    the receivers need as well: settings and secrets."""
     chosen = configuration or load_configuration(settings.config_dir)
+    if faults := unmet_needs(chosen.receivers.values(), settings):
+        raise ConfigError(faults)
     return Service(
         settings=settings,
         configuration=chosen,

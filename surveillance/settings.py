@@ -65,7 +65,26 @@ class Settings(BaseSettings):
     web_host: str = Field(default="127.0.0.1", description="where the leads' pages listen")
     web_port: int = Field(default=8080, ge=1, le=65535)
     web_url: str = Field(
-        default="http://127.0.0.1:8080", description="the address that links in notices begin with"
+        default="http://127.0.0.1:8080",
+        description="the public address of the pages: links in email and webhooks begin with it",
+    )
+    mail_host: str | None = Field(
+        default=None, description="mail server that takes the service's email; needed for channel email"
+    )
+    mail_port: int = Field(default=587, ge=1, le=65535, description="its port for submission")
+    mail_from: str | None = Field(
+        default=None, pattern=r"^[^@\s<>]+@[^@\s<>]+$", description="the address that email comes from"
+    )
+    mail_user: str | None = Field(default=None, description="name to sign in with; none: no sign-in")
+    mail_password_file: Path | None = Field(
+        default=None, description="file that holds the password of mail_user"
+    )
+    mail_starttls: bool | None = Field(
+        default=None,
+        description="STARTTLS is required; false: never used. Unset: required, but not on loopback",
+    )
+    mail_ca_file: Path | None = Field(
+        default=None, description="certificates that vouch for the mail server; none: the system's"
     )
     log_format: str = Field(default="console", pattern="^(console|json)$", description="console or json")
 

@@ -17,6 +17,7 @@ from surveillance.alerting.alert import Alert, State
 from surveillance.alerting.matching import FINISHED
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.delivery.alerts_topic import AlertsTopic
+from surveillance.delivery.parcel import Parcel
 from surveillance.detection.cluster import Cluster
 from surveillance.events.message import Message
 from surveillance.offsets import TopicLogs
@@ -188,10 +189,10 @@ class Told:
     messages: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
-    def send(self, alert_id: str, sent: Mapping[str, Any]) -> None:
+    def send(self, parcel: Parcel) -> None:
         if self.failures:
             raise self.failures.pop()
-        self.messages.append((alert_id, sent))
+        self.messages.append((parcel.about, {**parcel.content, "idempotency_key": parcel.key}))
 
 
 @dataclass

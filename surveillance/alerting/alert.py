@@ -32,6 +32,7 @@ class Change(StrEnum):
     REOPENED = "reopened"
     ENDED = "ended"
     OVERDUE = "overdue"
+    ESCALATED = "escalated"  # nobody acknowledged it in time: the next on call is told
     MOVED = "moved"  # a person moved it along the workflow
     MEMBERS = "members"  # a person added or removed members or links
 
@@ -82,7 +83,7 @@ class Alert:
 class AlertChange:
     """One row of an alert's history: what changed, when, by whom and why, and the alert after it.
 
-    `told` is true where people must hear of it: a member joined or left, or the severity changed.
+    `told` is true where people must hear of it: a member joined or left, the severity changed, or it is late.
     """
 
     change: Change

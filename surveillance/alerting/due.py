@@ -82,11 +82,33 @@ def overdue(alert: Alert, marked: Collection[str], at: datetime) -> AlertChange 
     if not missed:
         return None
     after = replace(alert, revision=alert.revision + 1, changed_at=at)
-    return AlertChange(Change.OVERDUE, after, at, SERVICE, missed[0], told=False)
+    return AlertChange(Change.OVERDUE, after, at, SERVICE, missed[0], told=True)
+
+
+def is_late(alert: Alert, at: datetime) -> bool:
+    """Whether an alert misses a target now."""
+    return any(True for _ in _missed(alert, at))
+
+
+def missed_acknowledging(alert: Alert) -> str | None:
+    """How a missed acknowledgement reads; None where the alert has no such target."""
+    field, _, words = _TARGETS[0]
+    due: datetime | None = getattr(alert, field)
+    return None if due is None else _in_words(words, due)
+
+
+def next_due(alert: Alert) -> datetime | None:
+    """By when somebody must do something: the target that comes next by the alert's state, missed or not."""
+    times = (getattr(alert, field) for field, states, _ in _TARGETS if alert.state in states)
+    return next((due for due in times if due is not None), None)
 
 
 def _missed(alert: Alert, at: datetime) -> Iterable[str]:
     for field, states, words in _TARGETS:
         due: datetime | None = getattr(alert, field)
         if alert.state in states and due is not None and at > due:
-            yield f"{words} by {due.astimezone(UTC).isoformat(timespec='minutes')}"
+            yield _in_words(words, due)
+
+
+def _in_words(words: str, due: datetime) -> str:
+    return f"{words} by {due.astimezone(UTC).isoformat(timespec='minutes')}"

@@ -5,10 +5,11 @@ what would be usual and how often chance does the same: density is not risk.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 
 from surveillance.alerting.alert import Alert, AlertChange
+from surveillance.alerting.due import next_due
 from surveillance.detection.cluster import Cluster
 from surveillance.use_case.model import Wording
 
@@ -127,9 +128,11 @@ def _seen(cluster: Cluster, area_names: Mapping[str, str]) -> str:
 def notice(change: AlertChange) -> dict[str, Any]:
     """What may leave the system about a change: the key is the alert's id, the order its revision.
 
-    No place, number, age, method or person; `link` is a path that needs a login.
+    No place, number, age, method or person; `link` is a path that needs a login. `due`: by when somebody
+    must acknowledge or assess it, in UTC; None where nothing is due.
     """
     alert = change.alert
+    due = next_due(alert)
     return {
         "id": alert.id,
         "revision": alert.revision,
@@ -137,6 +140,7 @@ def notice(change: AlertChange) -> dict[str, Any]:
         "severity": alert.severity,
         "state": str(alert.state),
         "change": str(change.change),
+        "due": None if due is None else due.astimezone(UTC).isoformat(timespec="minutes"),
         "link": f"/alerts/{alert.id}",
     }
 

@@ -10,7 +10,17 @@ from surveillance.cli.errors import explain
 
 # Commands of people who need none of the service: it is not loaded for them.
 STANDALONE = ("scan", "pseudonymise")
-_MODULES = ("operate", "contract", "publish", "replay", "evaluate", "demo", "alerts", *STANDALONE)
+_MODULES = (
+    "operate",
+    "contract",
+    "publish",
+    "replay",
+    "evaluate",
+    "demo",
+    "alerts",
+    "delivery",
+    *STANDALONE,
+)
 
 
 def make_app(words: Sequence[str]) -> typer.Typer:

@@ -22,6 +22,7 @@ _OURS = {
     "surveillance.service": ("Outage",),
     "surveillance.store.alerts": ("StaleAlert",),
     "surveillance.store.database": ("UrlFault",),
+    "surveillance.store.deliveries": ("NoReplay",),
     "surveillance.store.schema": ("SchemaFault",),
     "surveillance.use_case.fault": ("ConfigError",),
 }

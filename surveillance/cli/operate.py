@@ -14,6 +14,7 @@ from prometheus_client import start_http_server
 
 from surveillance.cli.errors import Mistake
 from surveillance.configuration import Configuration, load_configuration
+from surveillance.delivery.registry import unmet_needs
 from surveillance.detection.scan import permutation, poisson
 from surveillance.events.topics import ALERTS_TOPIC
 from surveillance.kafka.admin import TopicSpec, create_topics
@@ -22,6 +23,7 @@ from surveillance.log import configure_logging
 from surveillance.service import build_service
 from surveillance.settings import Settings
 from surveillance.store.database import Store, transient
+from surveillance.use_case.fault import ConfigError
 
 log = structlog.get_logger()
 
@@ -110,9 +112,11 @@ def check(
     """Check all configuration: every mistake with its file, key and fix."""
     settings = Settings(config_dir=config_dir) if config_dir else Settings()
     found = load_configuration(settings.config_dir)
+    if faults := unmet_needs(found.receivers.values(), settings):
+        raise ConfigError(faults)
     typer.echo(
         f"{settings.config_dir}: {len(found.use_cases)} use cases, {len(found.partners)} partners, "
-        f"{len(found.regions)} scopes; no mistakes"
+        f"{len(found.regions)} scopes, {len(found.receivers)} receivers; no mistakes"
     )
 
 

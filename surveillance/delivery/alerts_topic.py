@@ -1,14 +1,15 @@
 """The alerts topic: compacted, keyed by alert id, each alert's revisions in order."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import Any
 
+from surveillance.delivery.channel import Around, Channel, Mistake
+from surveillance.delivery.parcel import Parcel, Send
 from surveillance.events.topics import ALERTS_TOPIC
 from surveillance.kafka.producer import Publisher
-
-CHANNEL = "alerts-topic"
+from surveillance.use_case.receiver import Receiver
 
 
 class AlertsTopic:
@@ -20,8 +21,11 @@ class AlertsTopic:
         self._publisher: Publisher | None = None
         self._lock = Lock()
 
-    def send(self, alert_id: str, message: Mapping[str, Any]) -> None:
+    def send(self, parcel: Parcel) -> None:
         """Raises DeliveryFailed or BrokerUnreachable; a repeat has the same key and content."""
+        self._publish(parcel.about, {**parcel.content, "idempotency_key": parcel.key})
+
+    def _publish(self, alert_id: str, message: Mapping[str, Any]) -> None:
         with self._lock:
             if self._publisher is None:
                 self._publisher = Publisher(self._brokers)
@@ -32,3 +36,16 @@ class AlertsTopic:
         """Ends the connection, if there is one."""
         if self._publisher is not None:
             self._publisher.close()
+
+
+def _check(receiver: Receiver) -> Iterator[Mistake]:
+    if receiver.address:
+        yield "address", "the alerts topic has none", "Remove it"
+
+
+def _open(_receiver: Receiver, around: Around) -> Send:
+    return around.alerts_topic
+
+
+# No digest: the topic is compacted by alert, and whoever reads it counts for itself.
+OFFERED = Channel(_check, lambda _receiver, _settings: (), _open, digests=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Row, and_, func, or_, select
@@ -103,15 +103,17 @@ def history(tx: Transaction, alert_id: str) -> list[StoredChange]:
     return [StoredChange(_change(r), r.evaluation_id) for r in rows]
 
 
-def reasons(tx: Transaction, change: Change, ids: Collection[str]) -> dict[str, set[str]]:
-    """By alert, the reasons of all its changes of one kind."""
-    found: dict[str, set[str]] = {}
+def moments(tx: Transaction, change: Change, ids: Collection[str]) -> dict[str, list[tuple[str, datetime]]]:
+    """By alert, reason and time of all its changes of one kind, the first one first."""
+    found: dict[str, list[tuple[str, datetime]]] = {}
     for some in chunks(sorted(ids)):
-        query = select(alert_history.c.alert_id, alert_history.c.reason).where(
-            alert_history.c.alert_id.in_(some), alert_history.c.change == change.value
+        query = (
+            select(alert_history.c.alert_id, alert_history.c.reason, alert_history.c.at)
+            .where(alert_history.c.alert_id.in_(some), alert_history.c.change == change.value)
+            .order_by(alert_history.c.alert_id, alert_history.c.revision)
         )
-        for alert_id, reason in tx.execute(query):
-            found.setdefault(alert_id, set()).add(reason)
+        for alert_id, reason, at in tx.execute(query):
+            found.setdefault(alert_id, []).append((reason, at))
     return found
 
 

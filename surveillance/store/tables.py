@@ -326,27 +326,19 @@ class Outbox(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True, comment="order of creation")
     channel: Mapped[str] = mapped_column(Key, comment="alerts-topic, email, webhook")
     receiver: Mapped[str] = mapped_column(Key, comment="id of the receiver in the configuration")
-    alert_id: Mapped[str] = mapped_column(Key, comment="the alert")
-    revision: Mapped[int] = mapped_column(comment="its revision")
+    alert_id: Mapped[str | None] = mapped_column(Key, comment="the alert; null: a digest")
+    revision: Mapped[int | None] = mapped_column(comment="its revision; null: a digest")
     idempotency_key: Mapped[str] = mapped_column(Key, comment="the same on every repeat")
     payload: Mapped[dict[str, Any]] = mapped_column(comment="what is sent")
     created_at: Mapped[datetime] = mapped_column(comment="when it was owed")
     sent_at: Mapped[datetime | None] = mapped_column(comment="when the receiver took it")
-    attempts: Mapped[int] = mapped_column(comment="times it was taken up")
+    attempts: Mapped[int] = mapped_column(comment="times it was taken up to be sent")
     next_attempt_at: Mapped[datetime] = mapped_column(comment="taken up no earlier; a lease while it is sent")
     last_error: Mapped[str | None] = mapped_column(comment="why the last attempt failed")
     suppressed_reason: Mapped[str | None] = mapped_column(comment="why it is never sent; null: it is")
-
-
-class Delivery(Base):
-    """One attempt to send a notice."""
-
-    __tablename__ = "deliveries"
-
-    outbox_id: Mapped[int] = mapped_column(ForeignKey("outbox.id"), primary_key=True, comment="the notice")
-    attempt: Mapped[int] = mapped_column(primary_key=True, comment="1, 2, ...")
-    at: Mapped[datetime] = mapped_column(comment="when it ended")
-    error: Mapped[str | None] = mapped_column(comment="why it failed; null: it was taken")
+    held_reason: Mapped[str | None] = mapped_column(comment="why it waits or last waited; null: it never did")
+    held_until: Mapped[datetime | None] = mapped_column(comment="it waits until then; null: not held now")
+    failed_at: Mapped[datetime | None] = mapped_column(comment="refused for good, kept for a replay")
 
 
 class TickRow(Base):
@@ -431,7 +423,6 @@ evaluations = _table(EvaluationRow)
 alerts = _table(AlertRow)
 alert_history = _table(AlertHistory)
 outbox = _table(Outbox)
-deliveries = _table(Delivery)
 ticks = _table(TickRow)
 partners_seen = _table(PartnerSeen)
 partners_judged = _table(PartnerJudged)

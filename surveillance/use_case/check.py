@@ -27,12 +27,13 @@ class Surroundings:
 
     record_fields: kind of record -> its field paths; a kind that is absent is not checked.
     check_detector: raises ValueError, naming parameter and fix, where a detector cannot be built.
+    receivers: None where theirs is a file with mistakes of its own.
     """
 
     scopes: Mapping[str, Scope] = field(default_factory=dict)
     record_fields: Mapping[str, Paths] = field(default_factory=dict)
     check_detector: CheckDetector | None = None
-    receivers: Collection[str] = ("alerts-topic",)
+    receivers: Collection[str] | None = ("alerts-topic",)
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -170,7 +171,7 @@ def check_bands(use_case: UseCase, _around: Surroundings) -> Iterator[Mistake]:
 def check_receivers(use_case: UseCase, around: Surroundings) -> Iterator[Mistake]:
     """Every receiver exists."""
     for i, receiver in enumerate(use_case.receivers):
-        if receiver not in around.receivers:
+        if around.receivers is not None and receiver not in around.receivers:
             yield f"receivers[{i}]", "there is no such receiver", f"Use one of: {_listed(around.receivers)}"
 
 

@@ -3,9 +3,10 @@
 surveillance.yaml      scopes
 use_cases/<id>.yaml    one use case each
 partners/<id>.yaml     one partner each
+receivers.yaml         who is told; without it, the alerts topic alone
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,17 +15,21 @@ from pydantic import BaseModel
 from surveillance.use_case.check import (
     USE_CASE_CHECKS,
     CheckDetector,
+    Mistake,
     Surroundings,
     check_coverage,
     check_zone,
 )
+from surveillance.use_case.check_receivers import CheckChannel, check_against, check_alone, check_among
 from surveillance.use_case.fault import ConfigError, ConfigFault
 from surveillance.use_case.fields import field_paths
 from surveillance.use_case.model import Partner, Scope, UseCase
 from surveillance.use_case.read import key_fix, read_directory, read_yaml, validate
+from surveillance.use_case.receiver import DEFAULT, Receiver, ReceiversFile
 
 M = TypeVar("M", bound=BaseModel)
 SCOPES_FILE = "surveillance.yaml"
+RECEIVERS_FILE = "receivers.yaml"
 
 
 def load_use_cases(
@@ -33,7 +38,7 @@ def load_use_cases(
     scopes: Mapping[str, Scope],
     check_detector: CheckDetector | None = None,
     record_models: Mapping[str, type[BaseModel]] | None = None,
-    receivers: Collection[str] = ("alerts-topic",),
+    receivers: Collection[str] | None = ("alerts-topic",),
 ) -> dict[str, UseCase]:
     """Every use case by id; raises ConfigError with every fault of every file.
 
@@ -77,6 +82,49 @@ def load_scopes(directory: Path, *, settings: Collection[str] | None = None) -> 
                 faults += _scope_faults(scope, found, i)
                 found[scope.id] = scope
     return _or_raise((found, faults))
+
+
+def load_receivers(directory: Path, *, check_channel: CheckChannel | None = None) -> ReceiversFile:
+    """Everybody who can be told; raises ConfigError with every fault that shows without the use cases.
+
+    check_channel: yields what a channel finds wrong with a receiver of it, or that there is no such channel.
+    """
+    path = directory / RECEIVERS_FILE
+    if not path.exists():
+        return DEFAULT
+    content, faults = read_yaml(path, RECEIVERS_FILE)
+    found = None
+    if content is not None:
+        found, invalid = validate(ReceiversFile, content, RECEIVERS_FILE)
+        faults += invalid
+    if found is not None:
+        faults += _receiver_faults(found, check_channel or (lambda _: ()))
+    if faults or found is None:
+        raise ConfigError(faults)
+    return found
+
+
+def _receiver_faults(file: ReceiversFile, check_channel: CheckChannel) -> Iterator[ConfigFault]:
+    by_id = {receiver.id: receiver for receiver in file.receivers}
+    for i, receiver in enumerate(file.receivers):
+        mistakes = [*check_alone(receiver), *check_among(receiver, by_id), *check_channel(receiver)]
+        if by_id[receiver.id] is not receiver:
+            mistakes.append(("id", "stands twice", "Give every receiver an id of its own"))
+        yield from (receiver_fault(i, mistake) for mistake in mistakes)
+
+
+def receivers_against(
+    receivers: Iterable[Receiver], use_cases: Mapping[str, UseCase], scopes: Collection[str]
+) -> Iterator[ConfigFault]:
+    """What is wrong with receivers beside the use cases and scopes that there are."""
+    for i, receiver in enumerate(receivers):
+        yield from (receiver_fault(i, mistake) for mistake in check_against(receiver, use_cases, scopes))
+
+
+def receiver_fault(position: int, mistake: Mistake) -> ConfigFault:
+    """A mistake in the receiver at a position of the file."""
+    key, problem, fix = mistake
+    return ConfigFault(RECEIVERS_FILE, f"receivers[{position}].{key}", problem, fix)
 
 
 def _key_faults(content: Mapping[str, object], settings: Collection[str] | None) -> Iterator[ConfigFault]:

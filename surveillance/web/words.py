@@ -28,6 +28,7 @@ CHANGES: dict[Change, str] = {
     Change.REOPENED: "Reopened",
     Change.ENDED: "No longer found",
     Change.OVERDUE: "Overdue",
+    Change.ESCALATED: "Passed on, not acknowledged",
     Change.MOVED: "Moved by a person",
     Change.MEMBERS: "Members changed by a person",
 }

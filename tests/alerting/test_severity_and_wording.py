@@ -5,12 +5,10 @@ import pytest
 
 from surveillance.alerting.alert import Alert, AlertChange, Change, State
 from surveillance.alerting.finding import Finding
-from surveillance.alerting.routing import Route, route
 from surveillance.alerting.severity import band_of, grade
-from surveillance.alerting.suppression import Suppressed
 from surveillance.alerting.wording import amount, duration, notice, over_days, sentence
 from surveillance.detection.cluster import Cluster
-from surveillance.use_case.model import Band, UseCase, Wording
+from surveillance.use_case.model import Band, Wording
 from surveillance.use_case.wording import harmful_words
 
 NOON = datetime(2024, 5, 12, 12, tzinfo=UTC)
@@ -217,35 +215,6 @@ def test_a_notice_holds_nothing_but_what_may_leave_the_system():
         "severity": "high",
         "state": "open",
         "change": "strengthened",
+        "due": None,
         "link": "/alerts/0c4f",
     }
-
-
-@pytest.mark.parametrize(
-    ("shadow", "told", "expected"),
-    [
-        (False, True, Route(("alerts-topic", "team"))),
-        (False, False, Route((), Suppressed.UNCHANGED)),
-        (True, True, Route((), Suppressed.SHADOW)),
-        (True, False, Route((), Suppressed.SHADOW)),
-    ],
-)
-def test_a_change_reaches_each_receiver_once_or_has_a_reason_not_to(shadow, told, expected):
-    use_case = UseCase.model_validate(
-        {
-            "id": "invented",
-            "title": "Invented",
-            "records": "incident",
-            "cases": {},
-            "places": [{"name": "residence", "field": "residence_area"}],
-            "case_day": "occurred_from",
-            "scopes": ["somewhere"],
-            "detectors": [{"name": "links"}],
-            "bands": [{"name": "high", "any_of": [{"detector": "links"}]}],
-            "receivers": ["alerts-topic", "team", "team"],
-            "shadow": shadow,
-            "wording": {"one": "fall", "many": "falls"},
-        }
-    )
-    change = AlertChange(Change.REVISED, ALERT, NOON, "service", "", told)
-    assert route(change, use_case) == expected

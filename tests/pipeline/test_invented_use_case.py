@@ -82,6 +82,7 @@ def test_a_notice_names_no_place_number_age_method_or_person(furnish: MakeHouse)
             "severity",
             "state",
             "change",
+            "due",
             "link",
             "idempotency_key",
         }

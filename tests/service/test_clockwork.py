@@ -33,7 +33,7 @@ def configured(zones: Mapping[str, str]) -> Configuration:
         for scope, zone in zones.items()
     }
     use_cases = {f"count-{s}": SimpleNamespace(id=f"count-{s}", scopes=(s,)) for s in zones}
-    return cast(Configuration, SimpleNamespace(regions=regions, use_cases=use_cases))
+    return cast(Configuration, SimpleNamespace(regions=regions, use_cases=use_cases, receivers={}))
 
 
 def asked_days(house: House) -> list[tuple[str, date]]:

@@ -15,7 +15,7 @@ Read = Callable[[], float]
 TOPIC = "incidents.v1.alpha"
 LABELS = {
     *("topic", "partition", "outcome", "code", "partner", "kind"),
-    *("use_case", "state", "change", "channel", "step", "le"),
+    *("use_case", "state", "change", "channel", "receiver", "reason", "step", "le"),
 }
 SECRETS = ("very-private-record", "n1", "n2", "Crater", "dust-7", "1a1a1a", "poisoning", "CLINIC")
 

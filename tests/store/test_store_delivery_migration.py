@@ -1,0 +1,77 @@
+"""What was in the outbox before the schema knew digests, holds and attempts is in it afterwards."""
+
+import json
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from store_factories import T0, change
+
+from surveillance.store import alerts, deliveries, outbox
+from surveillance.store.database import Store
+from surveillance.store.schema import _configuration
+
+
+def _migrate(store: Store, revision: str, up: bool) -> None:
+    configuration = _configuration()
+    with store.transaction() as tx:
+        configuration.attributes["connection"] = tx
+        (command.upgrade if up else command.downgrade)(configuration, revision)
+
+
+@pytest.fixture
+def before(empty_url: str) -> Store:
+    """A database of the schema before, with one notice sent at the second attempt and one owed."""
+    store = Store.open(empty_url)
+    _migrate(store, "0002", up=True)
+    at = T0 if store.dialect == "postgresql" else T0.isoformat(" ").removesuffix("+00:00")
+    with store.transaction() as tx:
+        alerts.save(tx, [change("a1", 1), change("a1", 2)])
+        for number, sent in ((1, at), (2, None)):
+            tx.execute(
+                sa.text(
+                    "INSERT INTO outbox (id, channel, receiver, alert_id, revision, idempotency_key, payload,"
+                    " created_at, sent_at, attempts, next_attempt_at) VALUES (:id, 'alerts-topic',"
+                    " 'alerts-topic', 'a1', :id, :key, :payload, :at, :sent, 2, :at)"
+                ),
+                {
+                    "id": number,
+                    "key": f"alerts-topic/alerts-topic/a1/{number}",
+                    "payload": json.dumps({"id": "a1", "change": "opened"}),
+                    "at": at,
+                    "sent": sent,
+                },
+            )
+        for attempt, error in ((1, "DeliveryFailed"), (2, None)):
+            tx.execute(
+                sa.text(
+                    "INSERT INTO deliveries (outbox_id, attempt, at, error) VALUES (1, :attempt, :at, :error)"
+                ),
+                {"attempt": attempt, "error": error, "at": at},
+            )
+    return store
+
+
+def test_notices_and_attempts_outlast_the_migration_and_what_is_owed_is_sent(before: Store) -> None:
+    before.upgrade()
+    before.check_schema()
+    with before.transaction() as tx:
+        attempts = deliveries.attempts_of_alert(tx, "a1")
+        assert [(a.attempt, a.outcome, a.error, a.at) for a in attempts] == [
+            (1, "failed", "DeliveryFailed", T0),
+            (2, "sent", None, T0),
+        ]
+        due = outbox.next_due(tx, T0)
+    assert due is not None
+    assert (due.idempotency_key, due.attempt) == ("alerts-topic/alerts-topic/a1/2", 3)
+
+
+def test_the_way_back_keeps_what_the_earlier_schema_can_hold(before: Store) -> None:
+    before.upgrade()
+    _migrate(before, "0002", up=False)
+    with before.reading() as tx:
+        kept = tx.execute(sa.text("SELECT attempt, error FROM deliveries ORDER BY attempt")).all()
+        assert [tuple(row) for row in kept] == [(1, "DeliveryFailed"), (2, None)]
+        assert tx.execute(sa.text("SELECT count(*) FROM outbox")).scalar_one() == 2
+    before.upgrade()
+    before.check_schema()

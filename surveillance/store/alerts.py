@@ -95,6 +95,20 @@ def show(tx: Transaction, alert_id: str) -> Alert | None:
     return None if stored is None else alert_from_json(stored)
 
 
+def family(tx: Transaction, alert: Alert) -> list[str]:
+    """The ids of the alert and of all that were ever merged into it, itself first."""
+    merged = select(alerts.c.id, alerts.c.alert["merged_into"].as_string()).where(
+        alerts.c.use_case == alert.use_case,
+        alerts.c.scope == alert.scope,
+        alerts.c.state == State.MERGED.value,
+    )
+    into = {one: target for one, target in tx.execute(merged)}
+    found = [alert.id]
+    for target in found:  # grows while it is walked; an alert is merged once, so the walk ends
+        found += sorted(one for one in into if into[one] == target)
+    return found
+
+
 def history(tx: Transaction, alert_id: str) -> list[StoredChange]:
     """Every change of an alert, the first one first."""
     rows = tx.execute(

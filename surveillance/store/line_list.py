@@ -13,7 +13,9 @@ from surveillance.store.database import Transaction
 from surveillance.store.duplicates import (
     decide_duplicate,
     duplicate_decisions,
+    duplicate_state,
     duplicates_in,
+    pairs_among,
     propose_duplicates,
     withdraw_duplicates,
 )
@@ -38,10 +40,12 @@ __all__ = [
     "current_entries",
     "decide_duplicate",
     "duplicate_decisions",
+    "duplicate_state",
     "duplicates_in",
     "ever_known",
     "lock",
     "merged_groups",
+    "pairs_among",
     "propose_duplicates",
     "records_sharing",
     "replace_rows",

@@ -38,7 +38,10 @@ class Erased:
 def erase(
     tx: Transaction, record: RecordKey, configuration: Configuration, key: bytes, why: Decision
 ) -> Erased:
-    """Erases a record, sets its tombstone and rewrites what named it. Raises Unknown, NotAllowed, KeyChanged."""
+    """Erases a record, sets its tombstone and rewrites what named it.
+
+    Raises Unknown, NotAllowed where no reason is given, and KeyChanged.
+    """
     reason = erasures.cleared(why.grounds(), record)
     erasures.check_key(tx, key)
     number = records.numbers_of(tx, {record}).get(record)

@@ -102,7 +102,7 @@ def family(tx: Transaction, alert: Alert) -> list[str]:
         alerts.c.scope == alert.scope,
         alerts.c.state == State.MERGED.value,
     )
-    into = {one: target for one, target in tx.execute(merged)}
+    into = {row.id: row[1] for row in tx.execute(merged)}
     found = [alert.id]
     for target in found:  # grows while it is walked; an alert is merged once, so the walk ends
         found += sorted(one for one in into if into[one] == target)

@@ -5,7 +5,6 @@ A tombstone is an HMAC under a key that lies outside the database: it tells nobo
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -151,18 +150,17 @@ def replace_in_snapshots(
     tx: Transaction, record: RecordKey, stand_in: str, use_cases: Collection[str] | None
 ) -> int:
     """Puts the stand-in where snapshots of these use cases (None: of any) name the record; how many did."""
-    table, sought, changed = t.evaluations, json.dumps(str(record))[1:-1], 0
+    table, changed = t.evaluations, 0
     query = select(table.c.id).where(table.c.snapshot.is_not(None)).order_by(table.c.id)
     if use_cases is not None:
         query = query.where(table.c.use_case.in_(sorted(use_cases)))
     for number in tx.execute(query).scalars().all():
         packed = tx.execute(select(table.c.snapshot).where(table.c.id == number)).scalar_one()
         snapshot = unpack(packed)
-        if sought not in json.dumps(snapshot):
-            continue
-        replaced = pack(_replaced(snapshot, str(record), stand_in))
-        tx.execute(update(table).where(table.c.id == number).values(snapshot=replaced))
-        changed += 1
+        replaced = _replaced(snapshot, str(record), stand_in)
+        if replaced != snapshot:
+            tx.execute(update(table).where(table.c.id == number).values(snapshot=pack(replaced)))
+            changed += 1
     return changed
 
 
@@ -234,6 +232,8 @@ def _replaced(value: Any, old: str, new: str) -> Any:
     """A JSON value in which every text that names the record names the stand-in."""
     if isinstance(value, dict):
         return {key: _replaced(item, old, new) for key, item in value.items()}
+    if value == old.split("/", 2):  # a key as a pair of linked records holds it
+        return new.split("/", 2)
     if isinstance(value, list):
         return [_replaced(item, old, new) for item in value]
     return next((f"{p}{new}{value[len(p + old) :]}" for p in _named(value, old)), value)

@@ -56,7 +56,7 @@ def responding(house: House, alert: Alert) -> None:
 
 ACTS: dict[str, Callable[[House, Alert], object]] = {
     "move": lambda h, a: desk(h).move(a.id, Act.ASSIGN, why(h), Details(owner="lead-2")),
-    "open": lambda h, a: desk(h).open(USE_CASE, "north", "watch", {key("rec-far")}, why(h)),
+    "open": lambda h, _: desk(h).open(USE_CASE, "north", "watch", {key("rec-far")}, why(h)),
     "add": lambda h, a: desk(h).add(a.id, {key("rec-far")}, why(h)),
     "remove": lambda h, a: desk(h).remove(a.id, {key("rec-3")}, why(h)),
     "link": lambda h, a: desk(h).link((key("rec-2"), key("rec-3")), why(h), a.id),
@@ -67,7 +67,7 @@ ACTS: dict[str, Callable[[House, Alert], object]] = {
     "add_task": lambda h, a: desk(h).add_task(a.id, CALL, why(h)),
     "assign_task": lambda h, a: desk(h).assign_task(a.id, first_task(h, a), "lead-2", why(h)),
     "resolve_task": lambda h, a: desk(h).resolve_task(a.id, first_task(h, a), TaskState.DONE, why(h)),
-    "erase": lambda h, a: desk(h).erase(key("rec-2"), why(h)),
+    "erase": lambda h, _: desk(h).erase(key("rec-2"), why(h)),
 }
 
 
@@ -145,7 +145,7 @@ def test_every_text_of_a_person_is_read_before_it_is_stored(name: str, house: Ho
         patched.setattr(
             Decision,
             "__init__",
-            lambda self, by, at, reason="", **more: original(self, by, at, "999 000 0018 said so", **more),
+            lambda self, by, at, _reason="": original(self, by, at, "999 000 0018 said so"),
         )
         with pytest.raises(Identifying):
             ACTS[name](house, alert)

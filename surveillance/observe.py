@@ -10,7 +10,7 @@ from typing import Any
 from surveillance import metrics
 from surveillance.configuration import Configuration
 from surveillance.pipeline import Evaluated, Ingested
-from surveillance.store import alerts, outbox, partners, pending
+from surveillance.store import alerts, audit, outbox, partners, pending
 from surveillance.store.database import Store
 from surveillance.store.ledger import Position, gaps
 from surveillance.store.outbox import Due
@@ -96,6 +96,7 @@ def gauges(store: Store, configuration: Configuration, now: datetime) -> None:
         counted = alerts.count_by_state(tx)
         heard = partners.heard_of(tx)
         judged = partners.judged(tx)
+        metrics.AUDIT_ENTRIES.set(audit.head(tx).sequence)
     metrics.ALERTS.clear()
     for (use_case, state), number in counted.items():
         metrics.ALERTS.labels(use_case, state).set(number)

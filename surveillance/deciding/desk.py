@@ -190,7 +190,8 @@ class Desk:
             for alert in erased.unfinished:
                 self._save(doing.tx, hand.drop_erased(alert, erased.stand_in, why.by, why.at))
             self._request(doing.tx, erased.places, why)
-            doing.facts |= {"partner": record.partner, "kind": record.kind} | erased.counts
+            doing.facts |= {"partner": record.partner, "kind": record.kind, "before": erased.before}
+            doing.facts |= {"versions": erased.versions, "alerts": list(erased.alerts)}
         self.store.forget()
         return erased
 

@@ -5,8 +5,8 @@ themselves. Alerts keep their counts of the past; where they named the record st
 """
 
 import secrets
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from surveillance.alerting.alert import Alert, State
 from surveillance.alerting.matching import FINISHED
@@ -24,15 +24,19 @@ ERASED = "erased"  # the partner of what stands in for an erased record
 class Erased:
     """What an erasure did. `before`: the record had been erased already, and nothing was left to do.
 
-    unfinished: the alerts that go on without it. places: the (use case, scope) to look at anew. counts: for
-    the audit chain.
+    unfinished: the alerts that go on without it. places: the (use case, scope) to look at anew. versions: of
+    the record. alerts: ids of all that named it. snapshots, others: stored evaluations and other records that
+    named it.
     """
 
     before: bool = False
     stand_in: str = ""
     unfinished: tuple[Alert, ...] = ()
     places: frozenset[tuple[str, str]] = frozenset()
-    counts: Mapping[str, object] = field(default_factory=dict)
+    versions: int = 0
+    alerts: tuple[str, ...] = ()
+    snapshots: int = 0
+    others: int = 0
 
 
 def erase(
@@ -48,7 +52,7 @@ def erase(
     if number is None:
         if erasures.tombstone(tx, key, record) is None:
             raise Unknown("no such record")
-        return Erased(before=True, counts={"before": True})
+        return Erased(before=True)
     erasures.entomb(tx, key, record, why.by, why.at, reason)
     use_cases = None if erasures.is_linked(tx, record) else {u for u, _ in erasures.places_of(tx, {number})}
     versions, others, places = _remove(tx, record, number, configuration, why)
@@ -56,12 +60,14 @@ def erase(
     touched = erasures.replace_in_alerts(tx, record, stand_in)
     snapshots = erasures.replace_in_snapshots(tx, record, stand_in, use_cases)
     erasures.clear_texts(tx, record)
-    counts = {"versions": versions, "alerts": touched, "snapshots": snapshots, "others": others}
     return Erased(
         stand_in=stand_in,
         unfinished=_unfinished(tx, touched, configuration),
         places=frozenset(places),
-        counts=counts,
+        versions=versions,
+        alerts=tuple(touched),
+        snapshots=snapshots,
+        others=others,
     )
 
 

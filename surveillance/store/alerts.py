@@ -136,6 +136,12 @@ def last_changes(tx: Transaction) -> dict[str, AlertChange]:
     return {r.alert_id: _change(r) for r in rows}
 
 
+def places(tx: Transaction) -> dict[str, tuple[str, str]]:
+    """By alert, its scope and use case."""
+    rows = tx.execute(select(alerts.c.id, alerts.c.scope, alerts.c.use_case))
+    return {row.id: (row.scope, row.use_case) for row in rows}
+
+
 def count_by_state(tx: Transaction) -> dict[tuple[str, State], int]:
     """How many alerts there are, by use case and state."""
     by = (alerts.c.use_case, alerts.c.state)

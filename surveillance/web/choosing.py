@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
+from surveillance.alerting.wording import on_day
 from surveillance.line_list.record import Case, RecordKey
 from surveillance.store import line_list
 from surveillance.web import words
@@ -57,7 +58,7 @@ def offer(house: House, use_case: str, scope: str, typed: Typed, without: Collec
             key=case.id,
             record=case.key.record_id,
             partner=words.spaced(case.key.partner),
-            day=words.on_day(case.day),
+            day=on_day(case.day),
             area=area_name(case.area, areas),
             age_band=age_band(case.age),
             sex=words.spaced(case.sex or "not known"),

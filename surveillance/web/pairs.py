@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from surveillance.alerting.alert import Alert
 from surveillance.alerting.finding import record_of
 from surveillance.alerting.wording import on_day
-from surveillance.line_list.duplicates import Pair, count_once, pair
+from surveillance.line_list.duplicates import count_once, pair
 from surveillance.line_list.record import Case, RecordKey
 from surveillance.store import line_list
 from surveillance.web import words

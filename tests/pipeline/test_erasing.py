@@ -104,7 +104,7 @@ def test_no_table_names_the_record_or_its_person_afterwards(any_house: House) ->
     done = erase(house, reason=f"a court order about {GONE}")
     assert naming(house.store, GONE) == set()
     assert naming(house.store, PERSON_KEY) == set()
-    assert (done.counts["versions"], done.counts["alerts"]) == (2, [alert.id])
+    assert (done.versions, done.alerts) == (2, (alert.id,))
     house.evaluate()
     assert naming(house.store, GONE) == set()
     with house.store.reading() as tx:

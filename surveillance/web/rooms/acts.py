@@ -44,7 +44,7 @@ def add_to(app: FastAPI, house: House) -> None:
 
 def _add_forms(app: FastAPI, house: House, permission: Permission) -> None:
     path, _ = PATHS[permission]
-    Actor = Annotated[Person, needs(permission)]  # noqa: N806  # a type
+    Actor = Annotated[Person, needs(permission)]  # a type
 
     @app.get(f"/alerts/{{alert_id}}/{path}/{{name}}", response_class=HTMLResponse, include_in_schema=False)
     def form(request: Request, person: Actor, alert_id: str, name: str) -> Response:

@@ -34,7 +34,9 @@ def add_to(app: FastAPI, house: House) -> None:
                 limit=PAGE + 1,
             )
             head = audit.head(tx) if subjects is None else None
-        house.record(person, "viewed", "audit", **{name: text for name, text in wanted.items() if text})
+        house.record(
+            person, "viewed", "audit", **{f"wanted_{name}": text for name, text in wanted.items() if text}
+        )
         zone = page_zone(house.source)
         return house.render(
             "audit.html",

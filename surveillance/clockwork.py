@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
+import structlog
 
 from surveillance import chasing, digests
 from surveillance.configuration import Configuration, Region
 from surveillance.detection.silence import DEFAULT_RULE, WEEK_DAYS, Quietness, judge
-from surveillance.store import partners, pending, ticks
+from surveillance.store import audit, partners, pending, ticks
 from surveillance.store.database import Store, Transaction
+
+log = structlog.get_logger()
 
 MIDNIGHT = "midnight"
 _CAUGHT_UP_DAYS = 31
@@ -21,7 +24,8 @@ _CAUGHT_UP_DAYS = 31
 
 def tick(store: Store, configuration: Configuration, now: datetime) -> int:
     """Plans the midnights and digests to come, asks for the evaluations of those that passed and judges how
-    quiet the partners are, owes digests, marks late alerts and calls who is next for them.
+    quiet the partners are, owes digests, publishes the head of the audit chain, marks late alerts and calls
+    who is next for them.
 
     Returns how many ticks were due. Idempotent by tick; of alerts, by the target that was missed.
     """
@@ -35,6 +39,7 @@ def tick(store: Store, configuration: Configuration, now: datetime) -> int:
             _ask_for_evaluations(tx, configuration, one, now)
         if midnights:
             _judge_partners(tx, now.astimezone(UTC).date() - timedelta(days=1))
+            _publish_head(tx)
         digests.owe(tx, due, configuration, now)
         for one in due:
             ticks.done(tx, one, now)
@@ -87,6 +92,12 @@ def _judge_partners(tx: Transaction, as_of: date) -> None:
         if quietness is not None:
             judged[source] = quietness
     partners.judge(tx, judged, as_of)
+
+
+def _publish_head(tx: Transaction) -> None:
+    """Says in the log, which lies outside the database, how the audit chain ends: who cuts entries off later
+    is found out by `surveillance audit verify --head`."""
+    log.info("audit head", head=str(audit.head(tx)))
 
 
 def _daily(per_day: Counter[date], as_of: date) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -1,7 +1,7 @@
 """From a message to a record's version, or to the dead letter that says why not."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from surveillance.configuration import Configuration
@@ -11,8 +11,10 @@ from surveillance.events.decode import decode
 from surveillance.events.message import Message
 from surveillance.events.refusal import Fault, RefusalCode, Refused
 from surveillance.events.topics import source_of
+from surveillance.line_list.forgetting import named_records, without_records
 from surveillance.line_list.record import RecordKey, RecordVersion
-from surveillance.store import partners
+from surveillance.store import erasures, partners
+from surveillance.store.database import Transaction
 from surveillance.store.ledger import LogPlace
 
 UNSTORABLE = Fault(
@@ -20,6 +22,14 @@ UNSTORABLE = Fault(
     "",
     "The record cannot be stored",
     "Nothing is wrong that you could see; the service's operator replays it after a repair",
+)
+
+
+ERASED = Fault(
+    RefusalCode.ERASED,
+    "",
+    "The record was erased from the service for good",
+    "Do not send it again; delete it from the topic with a tombstone of its key",
 )
 
 
@@ -62,6 +72,29 @@ def read_message(
         received_at=event.reported_at if source.backfill else message.received_at,
         content=content,
     )
+
+
+def refuse_erased(
+    tx: Transaction, read: Mapping[Message, RecordVersion | DeadLetter], intake: Intake
+) -> dict[Message, RecordVersion | DeadLetter]:
+    """What was read, with a dead letter in place of every version of an erased record, and without what
+    other records say of one."""
+    versions = [version for version in read.values() if isinstance(version, RecordVersion)]
+    named = {record for v in versions for record in named_records(v.key, v.content)}
+    erased = erasures.erased_among(tx, intake.dead_letter_key, {v.key for v in versions} | named)
+    return {m: _forget(m, one, erased, intake) for m, one in read.items()} if erased else dict(read)
+
+
+def _forget(
+    message: Message, read: RecordVersion | DeadLetter, erased: set[RecordKey], intake: Intake
+) -> RecordVersion | DeadLetter:
+    if isinstance(read, DeadLetter):
+        return read
+    if read.key in erased:
+        source = source_of(message.topic, intake.prefix)
+        letter = dead_letter(message, source, Refused((ERASED,)), intake.dead_letter_key)
+        return replace(letter, payload_hmac="")  # nothing that was made of the payload is kept
+    return replace(read, content=without_records(read.key, read.content, erased))
 
 
 def seen_of(new: Iterable[Message], letters: Iterable[DeadLetter], intake: Intake) -> Iterator[partners.Seen]:

@@ -64,3 +64,5 @@ PARTNER_QUIET = Gauge(
     "1 where a partner sends unusually few new records by its own past, at the last midnight",
     ["partner", "kind"],
 )
+
+AUDIT_ENTRIES = Gauge("surveillance_audit_entries", "Entries of the audit chain; it never falls")

@@ -12,7 +12,7 @@ from surveillance.alerting.suppression import Suppressed
 from surveillance.configuration import Configuration
 from surveillance.pipeline import Evaluated, Ingested
 from surveillance.sending import Delivered
-from surveillance.store import alerts, deliveries, outbox, partners, pending
+from surveillance.store import alerts, audit, deliveries, outbox, partners, pending
 from surveillance.store.database import Store, Transaction
 from surveillance.store.ledger import Position, gaps
 from surveillance.store.pending import Claim
@@ -106,6 +106,7 @@ def gauges(store: Store, configuration: Configuration, now: datetime) -> None:
         counted = alerts.count_by_state(tx)
         heard = partners.heard_of(tx)
         judged = partners.judged(tx)
+        metrics.AUDIT_ENTRIES.set(audit.head(tx).sequence)
     metrics.ALERTS.clear()
     for (use_case, state), number in counted.items():
         metrics.ALERTS.labels(use_case, state).set(number)

@@ -28,7 +28,7 @@ from surveillance.events.dead_letter import DeadLetter
 from surveillance.events.message import Message
 from surveillance.events.rules import CLOCK_TOLERANCE
 from surveillance.events.topics import source_of
-from surveillance.intake import Intake, read_message, seen_of
+from surveillance.intake import Intake, read_message, refuse_erased, seen_of
 from surveillance.line_list.record import RecordVersion
 from surveillance.looking import Question, Seen, ask, find_clusters, look, snapshot_of
 from surveillance.revising import Revised, revise_line_list
@@ -61,8 +61,9 @@ def ingest(
     read = {m: read_message(m, configuration, intake) for m in messages}
     with store.transaction() as tx:
         new = _mark_handled(tx, messages, intake)
-        versions = tuple((m, r) for m in new if isinstance(r := read[m], RecordVersion))
-        letters = tuple(r for m in new if isinstance(r := read[m], DeadLetter))
+        kept = refuse_erased(tx, {m: read[m] for m in new}, intake)
+        versions = tuple((m, r) for m, r in kept.items() if isinstance(r, RecordVersion))
+        letters = tuple(r for r in kept.values() if isinstance(r, DeadLetter))
         revised = revise_line_list(tx, [v for _, v in versions], configuration, intake.now)
         dead_letters.add(tx, letters, intake.place, intake.now)
         _request_evaluations(tx, configuration, revised, versions, intake)

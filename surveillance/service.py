@@ -31,7 +31,7 @@ from surveillance.pipeline import Ingested
 from surveillance.redefining import apply_definitions
 from surveillance.sending import Post
 from surveillance.settings import Settings
-from surveillance.store import ledger, pending
+from surveillance.store import erasures, ledger, pending
 from surveillance.store.alerts import StaleAlert
 from surveillance.store.database import Store, transient, unstorable
 from surveillance.use_case.fault import ConfigError
@@ -77,8 +77,13 @@ class Service:
         return self.logs.topics
 
     def prepare(self) -> None:
-        """Brings the line list in line with the use cases as they are configured now."""
+        """Brings the line list in line with the use cases as they are configured now.
+
+        Raises KeyChanged where records that were erased would come back.
+        """
         with _outage("prepare"):
+            with self.store.reading() as tx:
+                erasures.check_key(tx, self._dead_letter_key)
             apply_definitions(self.store, self.configuration, self.clock())
 
     def ingest(self, messages: Sequence[Message], repaired: bool = False) -> None:

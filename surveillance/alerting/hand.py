@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from surveillance.alerting.alert import Alert, AlertChange, Change, State
-from surveillance.alerting.finding import record_of
+from surveillance.alerting.finding import SERVICE, record_of
 from surveillance.alerting.grouping import records_in
 from surveillance.alerting.matching import FINISHED, alert_id
 from surveillance.alerting.workflow import NotAllowed
@@ -22,6 +22,15 @@ class Sighting:
     scope: str
     severity: str
     members: tuple[str, ...]
+    areas: tuple[str, ...]
+    start: date
+    end: date
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Areas and days of some members' cases as they stand now."""
+
     areas: tuple[str, ...]
     start: date
     end: date
@@ -61,11 +70,18 @@ def open_by_hand(
 
 
 def add_members(
-    alert: Alert, members: Collection[str], by: str, at: datetime, reason: str, others: Iterable[Alert] = ()
+    alert: Alert,
+    members: Collection[str],
+    by: str,
+    at: datetime,
+    reason: str,
+    others: Iterable[Alert] = (),
+    extent: Extent | None = None,
 ) -> AlertChange:
     """Add record@version members that stay, whatever evaluations find. Raises NotAllowed as `open_by_hand`.
 
-    A member that an evaluation put there is made to stay; that alone is not told.
+    A member that an evaluation put there is made to stay; that alone is not told. `extent` is that of all
+    members afterwards.
     """
     _refuse_finished(alert)
     added = {record_of(member): member for member in members}
@@ -77,11 +93,21 @@ def add_members(
         added_by_hand=tuple(sorted({*alert.added_by_hand, *added})),
         removed_by_hand=tuple(record for record in alert.removed_by_hand if record not in added),
     )
-    return _change(alert, after, by, at, reason)
+    return _change(alert, _reaching(after, extent), by, at, reason)
 
 
-def remove_members(alert: Alert, records: Collection[str], by: str, at: datetime, reason: str) -> AlertChange:
-    """Remove members by record key; evaluations do not bring them back. Raises NotAllowed where none is."""
+def remove_members(
+    alert: Alert,
+    records: Collection[str],
+    by: str,
+    at: datetime,
+    reason: str,
+    extent: Extent | None = None,
+) -> AlertChange:
+    """Remove members by record key; evaluations do not bring them back. Raises NotAllowed where none is.
+
+    `extent` is that of the members that stay.
+    """
     _refuse_finished(alert)
     removed = records_in(alert) & frozenset(records)
     after = replace(
@@ -90,7 +116,39 @@ def remove_members(alert: Alert, records: Collection[str], by: str, at: datetime
         added_by_hand=tuple(record for record in alert.added_by_hand if record not in removed),
         removed_by_hand=tuple(sorted({*alert.removed_by_hand, *removed})),
     )
-    return _change(alert, after, by, at, reason)
+    return _change(alert, _reaching(after, extent), by, at, reason)
+
+
+def drop_erased(alert: Alert, stand_in: str, by: str, at: datetime) -> AlertChange:
+    """The alert without the member whose record was erased; `stand_in` is the key that took its place.
+
+    Also where nothing else changes: a new revision keeps off whoever read the alert before.
+    """
+    after = replace(
+        alert,
+        members=tuple(member for member in alert.members if record_of(member) != stand_in),
+        added_by_hand=tuple(record for record in alert.added_by_hand if record != stand_in),
+        removed_by_hand=tuple(record for record in alert.removed_by_hand if record != stand_in),
+        revision=alert.revision + 1,
+        changed_at=at,
+    )
+    told = after.members != alert.members
+    return AlertChange(Change.MEMBERS, after, at, by, "a record was erased for good", told)
+
+
+def _reaching(alert: Alert, extent: Extent | None) -> Alert:
+    """Areas and days of what a person opened are those of its members and its evidence; any other alert
+    has those of its evidence alone."""
+    if extent is None or alert.opened_by == SERVICE:
+        return alert
+    areas = [area for cluster in alert.clusters for area in cluster.areas]
+    days = [day for cluster in alert.clusters for day in (cluster.start, cluster.end)]
+    return replace(
+        alert,
+        areas=tuple(dict.fromkeys([*areas, *extent.areas])),
+        start=min([*days, extent.start]),
+        end=max([*days, extent.end]),
+    )
 
 
 def _change(before: Alert, after: Alert, by: str, at: datetime, reason: str) -> AlertChange:

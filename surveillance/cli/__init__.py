@@ -18,7 +18,9 @@ _MODULES = (
     "evaluate",
     "demo",
     "alerts",
+    "records",
     "delivery",
+    "audit",
     *STANDALONE,
 )
 

@@ -12,6 +12,7 @@ class Mistake(ValueError):
 # without waiting for them, and an error of a room that is not loaded cannot have been raised.
 _OURS = {
     "surveillance.cli.errors": ("Mistake",),
+    "surveillance.alerting.identifying": ("Identifying",),
     "surveillance.alerting.workflow": ("NotAllowed",),
     "surveillance.deciding": ("Unknown",),
     "surveillance.events.columns": ("ColumnsError",),
@@ -21,8 +22,11 @@ _OURS = {
     "surveillance.scan_files.fault": ("ScanFilesError",),
     "surveillance.service": ("Outage",),
     "surveillance.store.alerts": ("StaleAlert",),
+    "surveillance.store.audit": ("Broken",),
     "surveillance.store.database": ("UrlFault",),
     "surveillance.store.deliveries": ("NoReplay",),
+    "surveillance.store.erasures": ("KeyChanged",),
+    "surveillance.store.responses": ("StaleTask",),
     "surveillance.store.schema": ("SchemaFault",),
     "surveillance.use_case.fault": ("ConfigError",),
 }

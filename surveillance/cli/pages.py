@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
-from surveillance.cli.errors import Mistake
+from surveillance.cli.keys import desk_keys
 from surveillance.configuration import load_configuration
 from surveillance.deciding import Desk
 from surveillance.settings import Settings
@@ -18,11 +18,10 @@ def make_pages(settings: Settings) -> FastAPI:
     store = Store.open(settings.database_url.get_secret_value())
     hosts = {*LOOPBACK, urlsplit(settings.web_url).hostname or ""}
     configuration = load_configuration(settings.config_dir)
-    if settings.audit_key is None:
-        raise Mistake("SURVEILLANCE_AUDIT_KEY: missing; set it to a long random text, at least 32 characters")
+    audit_key, erasure_key = desk_keys(settings)
     return make_web(
         Reading(configuration, store),
-        Desk(configuration, store),
+        Desk(configuration, store, audit_key, erasure_key),
         hosts=sorted(hosts),
-        audit_key=settings.audit_key.get_secret_value().encode(),
+        audit_key=audit_key,
     )

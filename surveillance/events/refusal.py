@@ -24,6 +24,7 @@ class RefusalCode(StrEnum):
     IDENTIFIER = "identifier"  # a raw identifier where only a pseudonym may stand
     UNKNOWN_AREA = "unknown_area"
     WRONG_ORGANISATION = "wrong_organisation"
+    ERASED = "erased"  # the record was erased for good; what comes of it again is not kept
     UNSTORABLE = "unstorable"  # the database refuses this one record; a defect of ours, kept for replay
 
 

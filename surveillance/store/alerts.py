@@ -95,6 +95,20 @@ def show(tx: Transaction, alert_id: str) -> Alert | None:
     return None if stored is None else alert_from_json(stored)
 
 
+def family(tx: Transaction, alert: Alert) -> list[str]:
+    """The ids of the alert and of all that were ever merged into it, itself first."""
+    merged = select(alerts.c.id, alerts.c.alert["merged_into"].as_string()).where(
+        alerts.c.use_case == alert.use_case,
+        alerts.c.scope == alert.scope,
+        alerts.c.state == State.MERGED.value,
+    )
+    into = {row.id: row[1] for row in tx.execute(merged)}
+    found = [alert.id]
+    for target in found:  # grows while it is walked; an alert is merged once, so the walk ends
+        found += sorted(one for one in into if into[one] == target)
+    return found
+
+
 def history(tx: Transaction, alert_id: str) -> list[StoredChange]:
     """Every change of an alert, the first one first."""
     rows = tx.execute(
@@ -122,6 +136,12 @@ def last_changes(tx: Transaction) -> dict[str, AlertChange]:
     current = and_(alert_history.c.alert_id == alerts.c.id, alert_history.c.revision == alerts.c.revision)
     rows = tx.execute(select(alert_history).join(alerts, current))
     return {r.alert_id: _change(r) for r in rows}
+
+
+def places(tx: Transaction) -> dict[str, tuple[str, str]]:
+    """By alert, its scope and use case."""
+    rows = tx.execute(select(alerts.c.id, alerts.c.scope, alerts.c.use_case))
+    return {row.id: (row.scope, row.use_case) for row in rows}
 
 
 def count_by_state(tx: Transaction) -> dict[tuple[str, State], int]:

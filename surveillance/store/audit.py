@@ -6,7 +6,7 @@ database. Entries cut off at the end are noticed by comparing with a head that w
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -40,6 +40,14 @@ class Head:
 
     def __str__(self) -> str:
         return f"{self.sequence}:{self.mac}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Head":
+        """The head that was published so. Raises ValueError."""
+        sequence, _, mac = text.strip().partition(":")
+        if not sequence.isdecimal() or (int(sequence) > 0) != bool(mac):
+            raise ValueError("a head of the audit chain is SEQUENCE:MAC, as it was published")
+        return cls(int(sequence), mac)
 
 
 class Broken(RuntimeError):
@@ -85,6 +93,36 @@ def of_subject(tx: Transaction, subject: str) -> list[Entry]:
     """Every entry about a subject, the oldest first."""
     query = select(audit).where(audit.c.subject == subject).order_by(audit.c.sequence)
     return [_entry(row) for row in tx.execute(query)]
+
+
+def listed(
+    tx: Transaction,
+    *,
+    by: str | None = None,
+    act: str | None = None,
+    subject: str | None = None,
+    subjects: Collection[str] | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[tuple[int, Entry]]:
+    """Entries that meet every filter given, with their sequence, the newest first.
+
+    `subject` may end in `*`. `subjects`: none but those. `before`: of a smaller sequence.
+    """
+    query = select(audit).order_by(audit.c.sequence.desc()).limit(limit)
+    if by is not None:
+        query = query.where(audit.c.by == by)
+    if act is not None:
+        query = query.where(audit.c.act == act)
+    if subject is not None and subject.endswith("*"):
+        query = query.where(audit.c.subject.startswith(subject[:-1], autoescape=True))
+    elif subject is not None:
+        query = query.where(audit.c.subject == subject)
+    if subjects is not None:
+        query = query.where(audit.c.subject.in_(sorted(subjects)))
+    if before is not None:
+        query = query.where(audit.c.sequence < before)
+    return [(row.sequence, _entry(row)) for row in tx.execute(query)]
 
 
 def _stored(tx: Transaction) -> Iterator[tuple[int, str, Entry]]:

@@ -21,6 +21,7 @@ Transaction = Connection
 
 _BUSY_SECONDS = 30
 _READ_ONLY = "surveillance_read_only"
+_WRITERS = 7_310_151_203  # advisory lock that PostgreSQL's writers share, and who must be alone has
 # SQLSTATE classes that tell of the statement's own values, whatever the state of the server.
 _DEFECT_CLASSES = ("22", "23", "54")
 _SQLITE_DEFECTS = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG)
@@ -68,9 +69,16 @@ class Store:
         return self.engine.dialect.name
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        """One write transaction: committed at the end of the block, rolled back by an exception."""
+    def transaction(self, *, alone: bool = False) -> Iterator[Transaction]:
+        """One write transaction: committed at the end of the block, rolled back by an exception.
+
+        alone: no other write transaction begins before its end, and none that began is left. What it
+        removes is nowhere written anew by somebody who had read it before.
+        """
         with self._only_writer(), self.engine.connect() as connection, connection.begin():
+            if self.dialect == "postgresql":
+                lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+                connection.execute(sa.text(f"SELECT {lock}(:lock)"), {"lock": _WRITERS})
             yield connection
 
     @contextmanager
@@ -100,6 +108,14 @@ class Store:
         """Raises SchemaFault unless the schema is exactly the one that this code needs."""
         with self.reading() as tx:
             schema.check(tx)
+
+    def forget(self) -> None:
+        """Clears what deleted rows leave behind in SQLite's log; PostgreSQL's vacuum does it by itself."""
+        if self.dialect == "sqlite":
+            with self._only_writer(), self.engine.connect() as connection:
+                cursor = connection.connection.cursor()
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                cursor.close()
 
     def close(self) -> None:
         """Closes the connections that nobody uses."""
@@ -209,6 +225,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         f"busy_timeout={_BUSY_SECONDS * 1000}",
         "synchronous=FULL",
         "foreign_keys=ON",
+        "secure_delete=FAST",  # what is deleted is overwritten, where that costs no write of its own
         "temp_store=MEMORY",
         "cache_size=-65536",
     ):

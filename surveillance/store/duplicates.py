@@ -39,12 +39,28 @@ def withdraw_duplicates(tx: Transaction, of: Collection[RecordKey], stand: Colle
 def decide_duplicate(
     tx: Transaction, both: Pair, state: State, by: str, at: datetime, reason: str = ""
 ) -> None:
-    """Stores what a person decided; also for a pair that the service never proposed. The last one holds."""
+    """Stores what a person decided. Idempotent by pair: the last decision holds."""
     statement = insert_into(tx, duplicates).values(
         **_key(pair(*both)), state=state, proposed_at=at, decided_by=by, decided_at=at, reason=reason
     )
     decided = {name: statement.excluded[name] for name in ("state", "decided_by", "decided_at", "reason")}
     tx.execute(statement.on_conflict_do_update(index_elements=["record_a", "record_b"], set_=decided))
+
+
+def duplicate_state(tx: Transaction, both: Pair) -> State | None:
+    """What a pair is now; None where nobody ever proposed it."""
+    first, second = map(str, pair(*both))
+    same = and_(duplicates.c.record_a == first, duplicates.c.record_b == second)
+    found: State | None = tx.execute(select(duplicates.c.state).where(same)).scalar_one_or_none()
+    return found
+
+
+def pairs_among(tx: Transaction, records: Collection[RecordKey]) -> dict[Pair, State]:
+    """The pairs both of whose records are among these, with what each is now, sorted."""
+    wanted = sorted(map(str, records))
+    both = and_(duplicates.c.record_a.in_(wanted), duplicates.c.record_b.in_(wanted))
+    rows = tx.execute(select(duplicates.c.record_a, duplicates.c.record_b, duplicates.c.state).where(both))
+    return dict(sorted(((RecordKey.parse(a), RecordKey.parse(b)), state) for a, b, state in rows))
 
 
 def duplicates_in(tx: Transaction, state: State) -> list[Pair]:

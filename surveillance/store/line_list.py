@@ -13,7 +13,9 @@ from surveillance.store.database import Transaction
 from surveillance.store.duplicates import (
     decide_duplicate,
     duplicate_decisions,
+    duplicate_state,
     duplicates_in,
+    pairs_among,
     propose_duplicates,
     withdraw_duplicates,
 )
@@ -33,15 +35,18 @@ __all__ = [
     "EntryCount",
     "ListedRow",
     "cases_known",
+    "cases_on",
     "count_entries",
     "count_records",
     "current_entries",
     "decide_duplicate",
     "duplicate_decisions",
+    "duplicate_state",
     "duplicates_in",
     "ever_known",
     "lock",
     "merged_groups",
+    "pairs_among",
     "propose_duplicates",
     "records_sharing",
     "replace_rows",
@@ -144,6 +149,22 @@ def cases_known(
         new |= {number: _case(row) for number, *row in rows.all()}
     kept[use_case, place] = cases = {n: seen[n] if n in seen else new[n] for n in numbers}
     return sorted(cases.values(), key=lambda case: case.key)
+
+
+def cases_on(tx: Transaction, use_case: str, place: str, first_day: date, last_day: date) -> list[Case]:
+    """The cases of these days (both included) as they are known now, sorted by key. Nothing is kept."""
+    rows = tx.execute(
+        select(*_ENTRY)
+        .select_from(_JOINED)
+        .where(
+            line_list.c.use_case == use_case,
+            line_list.c.place == place,
+            line_list.c.day.between(first_day, last_day),
+            line_list.c.known_until.is_(None),
+            line_list.c.reason.is_(None),
+        )
+    )
+    return sorted((_case(row) for row in rows), key=lambda case: case.key)
 
 
 def ever_known(tx: Transaction, use_case: str) -> list[ListedRow]:

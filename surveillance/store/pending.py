@@ -150,6 +150,12 @@ def release(tx: Transaction, claim: Claim, error: str, retry_at: datetime) -> No
     )
 
 
+def void_claims(tx: Transaction) -> None:
+    """Makes void whatever is being evaluated now: it is claimed again, and looked at anew."""
+    held = _row.claim.is_not(None)
+    tx.execute(update(pending_evaluations).where(held).values(claim=None, claimed_until=None))
+
+
 def waiting(tx: Transaction) -> int:
     """Evaluations that are owed, those that run now included."""
     return tx.execute(select(func.count()).select_from(pending_evaluations)).scalar_one()

@@ -8,7 +8,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from surveillance.store import tables_delivery  # noqa: F401  # so that the metadata hold every table
+# So that the metadata hold every table:
+from surveillance.store import tables_acts, tables_delivery  # noqa: F401
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7_310_151_201  # any number that no other use of advisory locks takes

@@ -182,6 +182,9 @@ def _texts(use_case: UseCase) -> Iterator[tuple[str, str]]:
             yield f"wording.{name}", value
         else:
             yield from ((f"wording.{name}[{i}]", text) for i, text in enumerate(value))
+    for i, task in enumerate(use_case.response_plan.tasks if use_case.response_plan else ()):
+        for name in ("title", "what", "owner"):
+            yield f"response_plan.tasks[{i}].{name}", getattr(task, name)
 
 
 def check_wording(use_case: UseCase, _around: Surroundings) -> Iterator[Mistake]:
@@ -194,6 +197,19 @@ def check_wording(use_case: UseCase, _around: Surroundings) -> Iterator[Mistake]
         yield "wording.support_lines", "there is none", "Name who readers can turn to, with a number"
 
 
+def check_response_plan(use_case: UseCase, _around: Surroundings) -> Iterator[Mistake]:
+    """Tasks have different ids, and each is due at one time."""
+    tasks = use_case.response_plan.tasks if use_case.response_plan else ()
+    ids = [task.id for task in tasks]
+    for i, task in enumerate(tasks):
+        key = f"response_plan.tasks[{i}]"
+        if task.id in ids[:i]:
+            yield f"{key}.id", "stands twice", "Give every task an id of its own"
+        if (task.due_hours is None) == (task.due_working_hours is None):
+            fix = "Give exactly one of: due_hours, due_working_hours"
+            yield key, "has no due time, or two", fix
+
+
 USE_CASE_CHECKS = (
     check_scopes,
     check_conditions,
@@ -204,6 +220,7 @@ USE_CASE_CHECKS = (
     check_bands,
     check_receivers,
     check_wording,
+    check_response_plan,
 )
 
 

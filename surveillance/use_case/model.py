@@ -82,6 +82,27 @@ class Wording(Model):
     support_lines: tuple[str, ...] = ()
 
 
+class PlanTask(Model):
+    """One thing to do in a response. Exactly one of the two due times is given, from its beginning on."""
+
+    id: Slug
+    title: str = Field(min_length=1)
+    what: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
+    due_hours: float | None = Field(default=None, gt=0)
+    due_working_hours: float | None = Field(default=None, gt=0)
+
+
+class ResponsePlan(Model):
+    """What a response consists of: the template from which every alert's own plan is made.
+
+    `owner` of a task is a role, never a person. `guidance` names the publications that it follows.
+    """
+
+    guidance: tuple[str, ...] = ()
+    tasks: tuple[PlanTask, ...] = Field(min_length=1)
+
+
 class UseCase(Model):
     """One use case as its file states it; see config/use_cases for examples."""
 
@@ -101,6 +122,7 @@ class UseCase(Model):
     bands: tuple[Band, ...] = Field(min_length=1)
     receivers: tuple[str, ...] = ("alerts-topic",)
     wording: Wording
+    response_plan: ResponsePlan | None = None
     columns: dict[str, str] = {}
 
 

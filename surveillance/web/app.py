@@ -20,9 +20,9 @@ from surveillance.access.role import Permission
 from surveillance.alerting import wording
 from surveillance.deciding import Desk
 from surveillance.web import words
-from surveillance.web.house import HERE, Door, House, OpenDoor, Render, Rooms, utc_now
+from surveillance.web.house import HERE, Door, House, OpenDoor, People, Render, Rooms, nobody_known, utc_now
 from surveillance.web.map import LEGEND
-from surveillance.web.rooms import alerts
+from surveillance.web.rooms import acts, alerts, erasing, opening, trail
 from surveillance.web.source import AlertSource
 from surveillance.web.summary import support_lines
 
@@ -47,11 +47,11 @@ HEADERS = {
 log = structlog.get_logger(__name__)
 Answer = Callable[[Request], Awaitable[Response]]
 
-ROOMS: Rooms = (alerts.add_to,)
+ROOMS: Rooms = (opening.add_to, alerts.add_to, acts.add_to, erasing.add_to, trail.add_to)
 """The rooms of the house: a new group of pages is a new module beside `alerts` and one entry here."""
 
 
-LINKS = (("Alerts", "/", Permission.READ_CASES),)
+LINKS = (("Alerts", "/", Permission.READ_CASES), ("Audit", "/audit", Permission.READ_AUDIT))
 """The main navigation: title, path, and what a person must be allowed to see the link."""
 
 
@@ -63,6 +63,7 @@ def make_web(
     hosts: Sequence[str] = LOOPBACK,
     now: Callable[[], datetime] = utc_now,
     audit_key: bytes = b"",
+    people: People = nobody_known,
 ) -> FastAPI:
     """The web application over `source` and `desk`.
 
@@ -73,7 +74,7 @@ def make_web(
         title="Public health surveillance", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     render = _renderer(source)
-    house = House(source, desk, render, door or OpenDoor(), now, audit_key)
+    house = House(source, desk, render, door or OpenDoor(), now, audit_key, people)
     app.state.door = house.door
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for add_to in ROOMS:

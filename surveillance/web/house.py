@@ -23,6 +23,15 @@ Render = Callable[..., HTMLResponse]
 """Renders a template: its name, who asks, status=200, then its values."""
 
 
+People = Callable[[str, str, Permission], Sequence[str]]
+"""Ids of the people who have a permission in a scope for a use case; none: any text is somebody's id."""
+
+
+def nobody_known(_scope: str, _use_case: str, _permission: Permission) -> Sequence[str]:
+    """Where there are no accounts, an owner is whatever is typed."""
+    return ()
+
+
 def utc_now() -> datetime:
     """The clock of the pages."""
     return datetime.now(UTC)
@@ -61,6 +70,7 @@ class House:
     door: Door
     now: Callable[[], datetime] = utc_now
     audit_key: bytes = b""
+    people: People = nobody_known
 
     def alert(self, person: Person, alert_id: str, permission: Permission = Permission.READ_ALERTS) -> Alert:
         """An alert that the person may see. One out of reach is like one that does not exist: 404."""

@@ -5,7 +5,7 @@ import pytest
 from small_house import USE_CASE, House, incident
 from surveillance.alerting.alert import Alert, Change, State
 from surveillance.alerting.workflow import Act, Details, NotAllowed, Outcome
-from surveillance.deciding import Decision, Desk, Unknown
+from surveillance.deciding import Decision, Desk, Lessons, Unknown
 from surveillance.line_list.record import RecordKey
 from surveillance.store import alerts, line_list, outbox
 
@@ -40,7 +40,10 @@ def test_an_alert_moves_along_its_workflow_and_says_by_whom(house: House) -> Non
     for act in steps:
         moved = desk(house).move(alert.id, act, why(house))
     assert moved.state is State.RESPONDING
-    closed = desk(house).move(alert.id, Act.CLOSE, why(house), Details(Outcome.RESPONSE_COMPLETED))
+    completed = Details(Outcome.RESPONSE_COMPLETED)
+    with pytest.raises(NotAllowed, match="what worked"):
+        desk(house).move(alert.id, Act.CLOSE, why(house), completed)
+    closed = desk(house).move(alert.id, Act.CLOSE, why(house), completed, Lessons("the group", "the hours"))
     assert (closed.state, closed.outcome) == (State.CLOSED, Outcome.RESPONSE_COMPLETED)
     assert history(house, alert)[-4:] == [Change.MOVED] * 4
     with house.store.reading() as tx:
@@ -145,3 +148,37 @@ def test_every_decision_has_a_person_and_what_changes_members_or_links_a_reason(
         with pytest.raises(NotAllowed, match="reason"):
             decide()
     assert house.alerts() == [alert]
+
+
+def test_nobody_decides_about_a_pair_that_nobody_proposed(house: House) -> None:
+    house.report(incident("r0", person=1), incident("r1", person=2))
+    with pytest.raises(Unknown, match="proposed"):
+        desk(house).decide_duplicate((key("r0"), key("r1")), "confirmed", why(house))
+    with house.store.reading() as tx:
+        assert line_list.duplicates_in(tx, "confirmed") == []
+
+
+def test_what_a_person_opened_reaches_as_far_as_its_members_do(house: House) -> None:
+    house.report(
+        incident("r1"), incident("far", area="n4", days_ago=9), incident("late", area="n2", days_ago=1)
+    )
+    opened = desk(house).open(USE_CASE, "north", "severe", {key("r1"), key("far")}, why(house))
+    added = desk(house).add(opened.id, {key("late")}, why(house))
+    assert (set(added.areas), added.start) == ({"n1", "n2", "n4"}, opened.start)
+    removed = desk(house).remove(opened.id, {key("far")}, why(house))
+    assert set(removed.areas) == {"n1", "n2"}
+    assert (removed.end - removed.start).days == 1
+
+
+def test_somebody_who_saw_an_earlier_revision_looks_again(house: House) -> None:
+    alert = three_cases(house)
+    desk(house).move(alert.id, Act.ACKNOWLEDGE, why(house))
+    late = Decision("lead-2", house.now, "a reason", seen=alert.revision)
+    for decide in (
+        lambda: desk(house).move(alert.id, Act.ASSESS, late),
+        lambda: desk(house).add(alert.id, {key("r0")}, late),
+        lambda: desk(house).remove(alert.id, {key("r0")}, late),
+    ):
+        with pytest.raises(alerts.StaleAlert):
+            decide()
+    assert house.alerts()[0].revision == 2

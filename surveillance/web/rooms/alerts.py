@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from surveillance.access.person import Person
 from surveillance.access.role import Permission
+from surveillance.web.acting import alert_acts
 from surveillance.web.detail import alert_page
 from surveillance.web.house import House, needs
 from surveillance.web.summary import queue_page
@@ -35,7 +36,8 @@ def _add_pages(app: FastAPI, house: House) -> None:
     def one_alert(person: Reader, alert_id: str) -> HTMLResponse:
         alert = house.alert(person, alert_id, Permission.READ_CASES)
         page = alert_page(house.source, alert, house.now())
-        return house.render("alert.html", person, page=page, support_lines=page.support_lines)
+        acts = alert_acts(house, person, alert)
+        return house.render("alert.html", person, page=page, acts=acts, support_lines=page.support_lines)
 
 
 def _add_api(app: FastAPI, house: House) -> None:

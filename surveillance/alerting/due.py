@@ -65,6 +65,27 @@ def with_due_times(change: AlertChange, working: WorkingTime) -> AlertChange:
     return replace(change, alert=due)
 
 
+# What a person owes next in a state, and the field with its time.
+_NEXT = {
+    State.CANDIDATE: ("Acknowledge", "acknowledge_due"),
+    State.OPEN: ("Acknowledge", "acknowledge_due"),
+    State.ACKNOWLEDGED: ("Assess", "assess_due"),
+    State.ASSESSING: ("Assess", "assess_due"),
+}
+
+
+def next_due(alert: Alert) -> tuple[str, datetime] | None:
+    """What a person has to do next and by when; None where nothing is due."""
+    what, field = _NEXT.get(alert.state, ("", "acknowledge_due"))
+    due: datetime | None = getattr(alert, field)
+    return (what, due) if what and due is not None else None
+
+
+def what_is_due(state: State) -> str:
+    """What a person has to do next with an alert of this state; empty where nothing."""
+    return _NEXT[state][0] if state in _NEXT else ""
+
+
 # What is due: the field with its time, the states in which it has not happened, and how that reads.
 _TARGETS = (
     ("acknowledge_due", frozenset({State.OPEN}), "not acknowledged"),

@@ -7,7 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from string import ascii_lowercase
+from string import ascii_lowercase, ascii_uppercase
 
 from surveillance.alerting.finding import record_of
 from surveillance.line_list.components import components
@@ -19,7 +19,7 @@ from surveillance.web.source import Ties
 
 LINK = "link"
 WIDTH = 720.0
-GAP = 34.0
+GAP = 40.0
 MOST_DRAWN = 60
 KINDS = {
     "shared": "shares a setting",
@@ -31,11 +31,12 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """What some members have in common, in words; `kind` is one of KINDS."""
+    """What some members have in common, in words; `kind` is one of KINDS, `letter` stands for a setting."""
 
     kind: str
     what: str
     members: tuple[str, ...]
+    letter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _shared(inside: Iterable[CountedCase], labels: Mapping[RecordKey, str]) -> I
         label = labels.get(counted.case.key)
         for token in counted.tokens if label else ():
             holders[token].add(str(label))
-    letters: defaultdict[str, int] = defaultdict(int)
+    letters = iter(ascii_uppercase)
     for token, members in sorted(holders.items(), key=lambda item: (-len(item[1]), item[0])):
         kind = token.partition(":")[0]
         if len(members) < 2:
@@ -113,9 +114,7 @@ def _shared(inside: Iterable[CountedCase], labels: Mapping[RecordKey, str]) -> I
         if kind == LINK:
             yield Tie("tie", "A reported tie", _sorted(members))
             continue
-        letter = chr(ord("A") + min(letters[kind], 25))
-        letters[kind] += 1
-        yield Tie("shared", f"{words.title(kind)} {letter}", _sorted(members))
+        yield Tie("shared", f"The same {words.spaced(kind)}", _sorted(members), next(letters, "…"))
 
 
 def _pairs(stored: Ties, labels: Mapping[RecordKey, str]) -> Iterator[Tie]:
@@ -158,13 +157,13 @@ def _drawing(ties: Iterable[Tie], places: Mapping[str, tuple[float, float]]) -> 
             continue
         x, y = _free(sum(x for x, _ in spots) / len(spots), sum(y for _, y in spots) / len(spots), taken)
         taken.append((x, y))
-        nodes.append(Node(tie.what, tie.what, x, y, True))
+        nodes.append(Node(tie.letter, tie.what, x, y, True))
         edges += [Edge(tie.kind, x, y, *spot) for spot in spots]
     return nodes, edges
 
 
 def _free(x: float, y: float, taken: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """A place for a setting that hides no other one."""
-    while any(abs(x - a) < 3 * GAP and abs(y - b) < GAP for a, b in taken):
+    while any(abs(x - a) < GAP and abs(y - b) < GAP for a, b in taken):
         y += GAP
     return x, y

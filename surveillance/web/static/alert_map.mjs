@@ -88,7 +88,7 @@ function addWords(map, drawn, Popup) {
   map.on("mouseleave", "areas", () => popup.remove());
 }
 
-function draw(figure, { Map: MapLibre, Marker, NavigationControl, Popup, ScaleControl }) {
+async function draw(figure, { Map: MapLibre, Marker, NavigationControl, Popup, ScaleControl }) {
   const drawn = JSON.parse(figure.dataset.map);
   const address = new URL(figure.dataset.areas, location.href).href;
   const canvas = Object.assign(document.createElement("div"), { className: "map-canvas" });
@@ -111,16 +111,15 @@ function draw(figure, { Map: MapLibre, Marker, NavigationControl, Popup, ScaleCo
   map.addControl(new NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new ScaleControl());
   addNumbers(map, drawn, Marker);
-  map.once("idle", () => {
-    figure.classList.replace("loading", "drawn");
-    figure.dataset.drawnMs = Math.round(performance.now());
-    addWords(map, drawn, Popup);
-  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => map.setStyle(styleOf(drawn, address)));
+  await map.once("idle");
+  figure.classList.replace("loading", "drawn");
+  figure.dataset.drawnMs = Math.round(performance.now());
+  addWords(map, drawn, Popup);
 }
 
 if (figures.length && hasWebGl()) {
   const maplibre = await import("/static/vendor/maplibre-gl.mjs");
   maplibre.setWorkerUrl("/static/vendor/maplibre-gl-worker.mjs");
-  figures.forEach((figure) => draw(figure, maplibre));
+  for (const figure of figures) await draw(figure, maplibre);
 }

@@ -1,5 +1,6 @@
 """An alert source for tests: invented alerts on real areas. Nobody in it exists."""
 
+import shutil
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,12 @@ from surveillance.web.source import Known, Ties, Timeliness
 DESK = Desk(load_configuration(Path("config")), Store.open(f"sqlite:///{mkdtemp()}/empty.db"))
 DESK.store.upgrade()
 """Nobody decides anything about what is invented: its database holds who looked, and nothing else."""
+NOTHING_STORED = Path(mkdtemp()) / "template.db"
+with (
+    sqlite3.connect(DESK.store.engine.url.database or "") as _upgraded,
+    sqlite3.connect(NOTHING_STORED) as _template,
+):
+    _upgraded.backup(_template)
 NOW = datetime(2025, 11, 22, 14, 5, tzinfo=UTC)
 TODAY = date(2025, 11, 22)
 MERSEYSIDE = load_areas("cheshire_merseyside", Path())
@@ -149,8 +156,7 @@ class InventedSource:
     def stored(self) -> Reading:
         """The same alerts in a database: what is listed, counted and cut there is not invented twice."""
         file = Path(mkdtemp()) / "alerts.db"
-        with sqlite3.connect(DESK.store.engine.url.database or "") as template, sqlite3.connect(file) as copy:
-            template.backup(copy)
+        shutil.copyfile(NOTHING_STORED, file)
         reading = Reading(DESK.configuration, Store.open(f"sqlite:///{file}"))
         with reading.store.transaction() as tx:
             for change in sorted(self.changes, key=lambda c: c.alert.revision):

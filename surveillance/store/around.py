@@ -8,9 +8,9 @@ from sqlalchemy import or_, select
 
 from surveillance.line_list.record import Case, Exclusion, RecordKey
 from surveillance.store.database import Transaction
-from surveillance.store.line_list import current_entries, current_in_areas, records_sharing
+from surveillance.store.line_list import current_entries, current_in_areas
 from surveillance.store.statements import chunks
-from surveillance.store.tables import duplicates
+from surveillance.store.tables import duplicates, person_records, records
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,22 @@ def cases_around(tx: Transaction, near: Near, members: Collection[RecordKey]) ->
     while new := {key for key, _ in found} - looked:
         looked |= new
         persons = {person for (key, _), case in found.items() if key in new for person in case.person_keys}
-        found |= _kept(records_sharing(tx, persons), near)
-        found |= _kept(current_entries(tx, _confirmed_with(tx, new) - looked), near)
+        others = (_bearing(tx, persons) | _confirmed_with(tx, new)) - looked
+        found |= _kept(current_entries(tx, others), near)
     return sorted(found.values(), key=lambda case: (case.key, case.place))
+
+
+def _bearing(tx: Transaction, persons: Collection[str]) -> set[RecordKey]:
+    """The records that bear one of these person keys."""
+    found: set[RecordKey] = set()
+    for some in chunks(sorted(persons)):
+        rows = tx.execute(
+            select(records.c.partner, records.c.kind, records.c.record_id)
+            .join(person_records, person_records.c.record == records.c.record)
+            .where(person_records.c.person_key.in_(some))
+        )
+        found.update(RecordKey(*row) for row in rows)
+    return found
 
 
 def _kept(entries: Iterable[Case | Exclusion], near: Near) -> dict[tuple[RecordKey, str], Case]:

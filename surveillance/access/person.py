@@ -1,6 +1,8 @@
 """Who somebody is, and what they may do where."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 
 from surveillance.access.role import PERMISSIONS, Permission, Role
 
@@ -28,6 +30,12 @@ class Person:
     def may(self, permission: Permission, scope: str | None = None, use_case: str | None = None) -> bool:
         """Whether one of the grants allows it there; without a place or subject: anywhere at all."""
         return any(permission in PERMISSIONS[g.role] and g.covers(scope, use_case) for g in self.grants)
+
+    def reach(
+        self, permission: Permission, use_cases: Iterable[str], scopes: Iterable[str]
+    ) -> frozenset[tuple[str, str]]:
+        """The pairs of use case and scope, of these, where one of the grants allows it."""
+        return frozenset((u, s) for u, s in product(use_cases, scopes) if self.may(permission, s, u))
 
 
 def _within(one: str | None, allowed: frozenset[str] | None) -> bool:

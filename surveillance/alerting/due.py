@@ -65,6 +65,27 @@ def with_due_times(change: AlertChange, working: WorkingTime) -> AlertChange:
     return replace(change, alert=due)
 
 
+# What a person owes next in a state, and the field with its time.
+_NEXT = {
+    State.CANDIDATE: ("Acknowledge", "acknowledge_due"),
+    State.OPEN: ("Acknowledge", "acknowledge_due"),
+    State.ACKNOWLEDGED: ("Assess", "assess_due"),
+    State.ASSESSING: ("Assess", "assess_due"),
+}
+
+
+def next_due(alert: Alert) -> tuple[str, datetime] | None:
+    """What a person has to do next and by when; None where nothing is due."""
+    what, field = _NEXT.get(alert.state, ("", "acknowledge_due"))
+    due: datetime | None = getattr(alert, field)
+    return (what, due) if what and due is not None else None
+
+
+def what_is_due(state: State) -> str:
+    """What a person has to do next with an alert of this state; empty where nothing."""
+    return _NEXT[state][0] if state in _NEXT else ""
+
+
 # What is due: the field with its time, the states in which it has not happened, and how that reads.
 _TARGETS = (
     ("acknowledge_due", frozenset({State.OPEN}), "not acknowledged"),
@@ -95,12 +116,6 @@ def missed_acknowledging(alert: Alert) -> str | None:
     field, _, words = _TARGETS[0]
     due: datetime | None = getattr(alert, field)
     return None if due is None else _in_words(words, due)
-
-
-def next_due(alert: Alert) -> datetime | None:
-    """By when somebody must do something: the target that comes next by the alert's state, missed or not."""
-    times = (getattr(alert, field) for field, states, _ in _TARGETS if alert.state in states)
-    return next((due for due in times if due is not None), None)
 
 
 def _missed(alert: Alert, at: datetime) -> Iterable[str]:

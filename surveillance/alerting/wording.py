@@ -140,7 +140,7 @@ def notice(change: AlertChange) -> dict[str, Any]:
         "severity": alert.severity,
         "state": str(alert.state),
         "change": str(change.change),
-        "due": None if due is None else due.astimezone(UTC).isoformat(timespec="minutes"),
+        "due": None if due is None else due[1].astimezone(UTC).isoformat(timespec="minutes"),
         "link": f"/alerts/{alert.id}",
     }
 

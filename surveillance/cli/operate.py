@@ -57,14 +57,19 @@ def worker() -> None:
     chosen = {one.name for of_use_case in service.configuration.detectors.values() for one in of_use_case}
     if poisson.PoissonScan.name in chosen:
         poisson.warm()
-    gc.collect()
-    gc.freeze()  # what is loaded by now stays: collecting it anew cost a third of each evaluation's loading
-    gc.set_threshold(100_000, 50, 100)
+    _keep_what_is_loaded()
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.metrics_host)
     code = run(settings, service)
     service.close()
     raise typer.Exit(code)
+
+
+def _keep_what_is_loaded() -> None:
+    """What is loaded by now stays: collecting it anew cost a third of each evaluation's loading."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def _wait_for_database(check: Callable[[], None]) -> None:
@@ -87,8 +92,10 @@ def web() -> None:
 
     settings = Settings()
     configure_logging(settings.log_format)
+    pages = make_pages(settings)
+    _keep_what_is_loaded()
     uvicorn.run(
-        make_pages(settings),
+        pages,
         host=settings.web_host,
         port=settings.web_port,
         log_config=None,

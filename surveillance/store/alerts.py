@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, and_, func, or_, select
 
 from surveillance.alerting.alert import Alert, AlertChange, Change, State
+from surveillance.alerting.due import next_due
 from surveillance.store.codec import alert_from_json, to_json
 from surveillance.store.database import Transaction
 from surveillance.store.statements import chunks, insert_into, insert_missing
@@ -117,6 +118,16 @@ def history(tx: Transaction, alert_id: str) -> list[StoredChange]:
     return [StoredChange(_change(r), r.evaluation_id) for r in rows]
 
 
+def at_revision(tx: Transaction, alert_id: str, revision: int) -> StoredChange | None:
+    """The change that made one revision of an alert, or None."""
+    row = tx.execute(
+        select(alert_history).where(
+            alert_history.c.alert_id == alert_id, alert_history.c.revision == revision
+        )
+    ).one_or_none()
+    return None if row is None else StoredChange(_change(row), row.evaluation_id)
+
+
 def moments(tx: Transaction, change: Change, ids: Collection[str]) -> dict[str, list[tuple[str, datetime]]]:
     """By alert, reason and time of all its changes of one kind, the first one first."""
     found: dict[str, list[tuple[str, datetime]]] = {}
@@ -181,6 +192,7 @@ def _write_current(tx: Transaction, latest: Iterable[Alert]) -> None:
 
 
 def _current_row(alert: Alert) -> dict[str, Any]:
+    due = next_due(alert)
     return {
         "id": alert.id,
         "revision": alert.revision,
@@ -193,6 +205,8 @@ def _current_row(alert: Alert) -> dict[str, Any]:
         "end_day": alert.end,
         "opened_at": alert.opened_at,
         "changed_at": alert.changed_at,
+        "owner": alert.owner,
+        "due_at": due[1] if due else None,
         "alert": to_json(alert),
     }
 

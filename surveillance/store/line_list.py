@@ -39,6 +39,8 @@ __all__ = [
     "count_entries",
     "count_records",
     "current_entries",
+    "current_in_areas",
+    "days_known",
     "decide_duplicate",
     "duplicate_decisions",
     "duplicate_state",
@@ -165,6 +167,49 @@ def cases_on(tx: Transaction, use_case: str, place: str, first_day: date, last_d
         )
     )
     return sorted((_case(row) for row in rows), key=lambda case: case.key)
+
+
+def current_in_areas(
+    tx: Transaction, use_case: str, place: str, areas: Collection[str], days: tuple[date, date]
+) -> list[Case]:
+    """The current cases of these areas and days (first and last, both included), in no order."""
+    found: list[Case] = []
+    for some in chunks(sorted(areas)):
+        rows = tx.execute(
+            select(*_ENTRY)
+            .select_from(_JOINED)
+            .where(
+                line_list.c.use_case == use_case,
+                line_list.c.place == place,
+                line_list.c.area.in_(some),
+                line_list.c.day.between(*days),
+                line_list.c.known_until.is_(None),
+                line_list.c.reason.is_(None),
+            )
+        )
+        found.extend(_case(row) for row in rows)
+    return found
+
+
+def days_known(
+    tx: Transaction, use_case: str, place: str, areas: Collection[str], known_at: datetime
+) -> dict[RecordKey, date]:
+    """The case days of the records of these areas, as they were known at `known_at`."""
+    found: dict[RecordKey, date] = {}
+    for some in chunks(sorted(areas)):
+        rows = tx.execute(
+            select(records.c.partner, records.c.kind, records.c.record_id, line_list.c.day)
+            .select_from(_JOINED)
+            .where(
+                line_list.c.use_case == use_case,
+                line_list.c.place == place,
+                line_list.c.area.in_(some),
+                line_list.c.known_from <= known_at,
+                or_(line_list.c.known_until.is_(None), line_list.c.known_until > known_at),
+            )
+        )
+        found |= {RecordKey(*key): day for *key, day in rows}
+    return found
 
 
 def ever_known(tx: Transaction, use_case: str) -> list[ListedRow]:

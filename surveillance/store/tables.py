@@ -87,6 +87,15 @@ class Listed(Base):
             postgresql_where=text("known_until IS NULL"),
         ),
         Index("ix_line_list_record", "record"),
+        Index(
+            "ix_line_list_area",
+            "use_case",
+            "place",
+            "area",
+            "day",
+            sqlite_where=text("known_until IS NULL AND reason IS NULL"),
+            postgresql_where=text("known_until IS NULL AND reason IS NULL"),
+        ),
         {"sqlite_autoincrement": True},  # no number twice: what was read under one is kept between looks
     )
 
@@ -269,6 +278,19 @@ class AlertRow(Base):
     __table_args__ = (
         Index("ix_alerts_scope", "use_case", "scope"),
         Index("ix_alerts_changed_at", "changed_at"),
+        # All that a queue is counted, filtered and sorted by: its rows themselves are long.
+        Index(
+            "ix_alerts_queue",
+            "use_case",
+            "scope",
+            "state",
+            "severity",
+            "owner",
+            "due_at",
+            "changed_at",
+            "id",
+            "revision",
+        ),
     )
 
     id: Mapped[str] = mapped_column(Key, primary_key=True, comment="stable id")
@@ -282,6 +304,8 @@ class AlertRow(Base):
     end_day: Mapped[date] = mapped_column(comment="last day of the cluster")
     opened_at: Mapped[datetime] = mapped_column(comment="when it opened")
     changed_at: Mapped[datetime] = mapped_column(comment="when this revision was made")
+    owner: Mapped[str | None] = mapped_column(Key, comment="who has taken it; null: nobody yet")
+    due_at: Mapped[datetime | None] = mapped_column(comment="when a person must have done the next step")
     alert: Mapped[dict[str, Any]] = mapped_column(comment="the whole alert")
 
 

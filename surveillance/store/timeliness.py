@@ -16,17 +16,17 @@ def report_delays(tx: Transaction, since: date) -> dict[tuple[str, str], list[fl
 
     By partner and kind of record, each list sorted.
     """
-    first = (
-        select(record_versions.c.record, func.min(record_versions.c.received_at).label("received_at"))
-        .group_by(record_versions.c.record)
+    listed = (
+        select(line_list.c.record, line_list.c.day)
+        .where(line_list.c.known_until.is_(None), line_list.c.reason.is_(None), line_list.c.day >= since)
+        .distinct()
         .subquery()
     )
     rows = tx.execute(
-        select(records.c.partner, records.c.kind, line_list.c.day, first.c.received_at)
-        .join(records, records.c.record == line_list.c.record)
-        .join(first, first.c.record == line_list.c.record)
-        .where(line_list.c.known_until.is_(None), line_list.c.reason.is_(None), line_list.c.day >= since)
-        .distinct()
+        select(records.c.partner, records.c.kind, listed.c.day, func.min(record_versions.c.received_at))
+        .join(listed, listed.c.record == records.c.record)
+        .join(record_versions, record_versions.c.record == records.c.record)
+        .group_by(records.c.record, records.c.partner, records.c.kind, listed.c.day)
     )
     delays: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for partner, kind, day, received_at in rows:

@@ -21,8 +21,8 @@ from surveillance.alerting import wording
 from surveillance.deciding import Desk
 from surveillance.web import words
 from surveillance.web.house import HERE, Door, House, OpenDoor, People, Render, Rooms, nobody_known, utc_now
-from surveillance.web.map import LEGEND
-from surveillance.web.rooms import acts, alerts, erasing, opening, trail
+from surveillance.web.map import LEGEND, ratio_words
+from surveillance.web.rooms import acts, alerts, erasing, geography, live, opening, queue, trail
 from surveillance.web.source import AlertSource
 from surveillance.web.summary import support_lines
 
@@ -47,11 +47,23 @@ HEADERS = {
 log = structlog.get_logger(__name__)
 Answer = Callable[[Request], Awaitable[Response]]
 
-ROOMS: Rooms = (opening.add_to, alerts.add_to, acts.add_to, erasing.add_to, trail.add_to)
+ROOMS: Rooms = (
+    queue.add_to,
+    opening.add_to,
+    alerts.add_to,
+    acts.add_to,
+    erasing.add_to,
+    live.add_to,
+    geography.add_to,
+    trail.add_to,
+)
 """The rooms of the house: a new group of pages is a new module beside `alerts` and one entry here."""
 
 
-LINKS = (("Alerts", "/", Permission.READ_CASES), ("Audit", "/audit", Permission.READ_AUDIT))
+LINKS = (
+    ("Alerts", "/", Permission.READ_ALERTS),
+    ("Audit", "/audit", Permission.READ_AUDIT),
+)
 """The main navigation: title, path, and what a person must be allowed to see the link."""
 
 
@@ -101,6 +113,7 @@ def _renderer(source: AlertSource) -> Render:
         "plural": words.plural,
         "over_days": wording.over_days,
         "map_legend": LEGEND,
+        "ratio_words": ratio_words,
     }
     lines = support_lines(source.use_cases)
 
@@ -161,7 +174,8 @@ def _with_headers(render: Render) -> Callable[[Request, Answer], Awaitable[Respo
                 "page failed", route=_route(request), problem=type(problem).__name__, at=_raised_at(problem)
             )
             response = _problem(request, render, 500)
-        response.headers.update(HEADERS)
+        kept = response.headers.get("Cache-Control", HEADERS["Cache-Control"])
+        response.headers.update(HEADERS | {"Cache-Control": kept})
         if request.url.path.startswith("/static/"):
             response.headers["Cache-Control"] = "no-cache"  # kept, but checked by its tag at every use
         return response

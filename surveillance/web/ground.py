@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,6 +26,7 @@ class Ground:
         return *self.spots[code], *self.spots[code]
 
 
+@lru_cache(maxsize=32)
 def ground_of(areas: AreaTable) -> Ground:
     """Where the areas of a table lie."""
     degrees = np.stack([areas.longitude, areas.latitude], axis=1)

@@ -1,5 +1,7 @@
 """The map of an alert's areas at one place (residence, incident, ...), as shapes that a template draws."""
 
+import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +13,15 @@ from surveillance.web.ground import Ground, ground_of
 from surveillance.web.plane import Frame, Plane, frame_around, overlaps, plane_around, round_length
 
 WIDTH, HEIGHT = 720.0, 520.0
-LEGEND = ((0, "no case"), (1, "1 case"), (2, "2 cases"), (3, "3 or 4 cases"), (4, "5 or more"))
+LEGEND = (
+    ("0", "no more than expected"),
+    ("1", "up to twice what was expected"),
+    ("2", "2 to 4 times"),
+    ("3", "4 to 8 times"),
+    ("4", "8 times or more"),
+    ("none", "expected count not known"),
+)
+"""The shades: observed over expected of the strongest cluster that an area is in."""
 LABEL_GAP = 22.0
 LEAST_TO_NAME = 5
 MOST_LISTED = 12
@@ -19,11 +29,16 @@ MOST_LISTED = 12
 
 @dataclass(frozen=True, slots=True)
 class AreaShape:
-    """An area of the alert. `path` is empty where there are no boundaries: then it is drawn as a point."""
+    """An area of the alert. `path` is empty where there are no boundaries: then it is drawn as a point.
 
+    `ratio`: observed over expected of the strongest cluster that holds it, None where none gives one.
+    """
+
+    code: str
     name: str
     count: int
-    shade: int
+    ratio: float | None
+    shade: str
     path: str
     x: float
     y: float
@@ -41,11 +56,12 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """A circle in drawing units, and its radius in km."""
+    """A circle in drawing units, with its centre (longitude and latitude) and radius on the ground."""
 
     x: float
     y: float
     radius: float
+    centre: Point
     radius_km: float
 
 
@@ -66,14 +82,17 @@ class MapDrawing:
     scale_units: float
     scale_words: str
     elsewhere: int
+    live: str | None
 
 
 def draw_map(
     place: str, clusters: Sequence[Cluster], codes: Sequence[str], counts: Mapping[str, int], areas: AreaTable
 ) -> MapDrawing | None:
-    """The map of the areas `codes`, shaded by `counts` (area code -> cases); None where none can be shown.
+    """The map of the areas `codes`, with `counts` (area code -> cases); None where none can be shown.
 
-    `elsewhere` counts the cases outside them. Every cluster with a centre and a radius gives a circle.
+    Shaded by observed over expected of the clusters; a count alone says nothing of risk. `elsewhere` counts
+    the cases outside them. Every cluster with a centre and a radius gives a circle. `live` is the same for
+    a map that can be moved, as JSON; None where there are no boundaries for it.
     """
     ground = ground_of(areas)
     placed = [code for code in codes if code in ground.spots]
@@ -81,7 +100,8 @@ def draw_map(
         return None
     scanned = [c for c in clusters if c.radius_km and c.centre in ground.spots]
     frame = _frame(ground, placed, scanned)
-    shapes = tuple(_shapes(frame, ground, placed, counts))
+    shapes = tuple(_shapes(frame, ground, placed, counts, ratios(clusters)))
+    circles = tuple(_circle(frame, ground, cluster) for cluster in scanned)
     nearby = _nearby(frame, ground)
     scale_km = round_length(WIDTH / 4 / frame.units_per_km)
     bounded = ground.boundaries is not None
@@ -95,11 +115,26 @@ def draw_map(
         context_points=() if bounded else tuple(xy for code, xy in nearby.items() if code not in placed),
         outlines=tuple(_outlines(frame, ground)),
         outline_labels=tuple(_unit_labels(nearby, areas)),
-        circles=tuple(_circle(frame, ground, cluster) for cluster in scanned),
+        circles=circles,
         scale_units=scale_km * frame.units_per_km,
         scale_words=f"{words.number(scale_km)} km",
         elsewhere=sum(counts.values()) - sum(shape.count for shape in shapes),
+        live=_live(frame, ground, shapes, circles) if bounded else None,
     )
+
+
+def ratios(clusters: Iterable[Cluster]) -> dict[str, float]:
+    """Per area, observed over expected of the strongest cluster that holds it.
+
+    Of the whole cluster: nobody estimated what was expected in one of its areas alone.
+    """
+    found: dict[str, float] = {}
+    for cluster in clusters:
+        if cluster.expected is None:
+            continue
+        ratio = cluster.observed / cluster.expected if cluster.expected > 0 else math.inf
+        found |= {code: max(ratio, found.get(code, 0.0)) for code in cluster.areas}
+    return found
 
 
 def _frame(ground: Ground, placed: Iterable[str], scanned: Iterable[Cluster]) -> Frame:
@@ -119,7 +154,11 @@ def _around(plane: Plane, west: float, south: float, east: float, north: float) 
 
 
 def _shapes(
-    frame: Frame, ground: Ground, placed: Iterable[str], counts: Mapping[str, int]
+    frame: Frame,
+    ground: Ground,
+    placed: Iterable[str],
+    counts: Mapping[str, int],
+    ratio_of: Mapping[str, float],
 ) -> Iterator[AreaShape]:
     """The areas, those with the most cases first; a number is left out where it would hide another."""
     taken: list[Point] = []
@@ -129,13 +168,32 @@ def _shapes(
         if labelled:
             taken.append((x, y))
         rings = ground.boundaries.rings.get(code, ()) if ground.boundaries else ()
-        name = ground.areas.names[ground.areas.index[code]]
-        yield AreaShape(name, count, _shade(count), frame.path(rings), x, y, labelled)
+        name, ratio = ground.areas.names[ground.areas.index[code]], ratio_of.get(code)
+        yield AreaShape(code, name, count, ratio, shade(ratio), frame.path(rings), x, y, labelled)
 
 
-def _shade(count: int) -> int:
-    """Which step of the legend a count belongs to."""
-    return max(step for step, least in enumerate((0, 1, 2, 3, 5)) if count >= least)
+def shade(ratio: float | None) -> str:
+    """Which step of the legend a ratio belongs to."""
+    return "none" if ratio is None else str(sum(ratio > least for least in (1, 2, 4, 8)))
+
+
+def ratio_words(ratio: float | None) -> str:
+    """What a shade says, for people."""
+    if ratio is None:
+        return "expected count not known"
+    return f"in a cluster with {words.number(ratio)} times what was expected"
+
+
+def _live(frame: Frame, ground: Ground, shapes: Sequence[AreaShape], circles: Sequence[Circle]) -> str:
+    """What a script draws on the areas' own boundaries: shades, numbers, circles and the view."""
+    west, south, east, north = frame.view
+    drawn = {
+        "bounds": [round(edge, 5) for edge in (west, south, east, north)],
+        "areas": [[a.code, a.shade, a.count, f"{a.name}: {ratio_words(a.ratio)}"] for a in shapes],
+        "numbers": [[*ground.spots[a.code], a.count] for a in shapes if a.count],
+        "circles": [[*c.centre, c.radius_km] for c in circles],
+    }
+    return json.dumps(drawn, ensure_ascii=False, separators=(",", ":"))
 
 
 def _context(frame: Frame, ground: Ground, placed: Sequence[str]) -> Iterator[str]:
@@ -175,7 +233,7 @@ def _unit_labels(nearby: Mapping[str, Point], areas: AreaTable) -> Iterator[Labe
 def _circle(frame: Frame, ground: Ground, cluster: Cluster) -> Circle:
     radius_km = cluster.radius_km or 0.0
     x, y = frame.draw(ground.spots[cluster.centre or ""])
-    return Circle(x, y, radius_km * frame.units_per_km, radius_km)
+    return Circle(x, y, radius_km * frame.units_per_km, ground.spots[cluster.centre or ""], radius_km)
 
 
 def _description(place: str, shapes: Sequence[AreaShape], scanned: Sequence[Cluster]) -> str:

@@ -28,14 +28,19 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """Records that are counted as one case; `day` is None where they are no case in the period now."""
+    """Records that are counted as one case; `day` is None where they are no case in the period now.
 
+    `is_new`: received in the last 24 hours. `joined`: not yet a member when the person looked last.
+    """
+
+    number: int
     records: tuple[Record, ...]
     day: date | None
     day_words: str
     places: tuple[str, ...]
     received_words: str
     is_new: bool
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ def member_rows(
 ) -> Iterator[MemberRow]:
     """The alert's members in the order of their case days, then those that are no case any more."""
     left = dict.fromkeys(alert.members)
+    number = 0
     for at_places in _by_case(inside):
         keys = {record_of(record) for counted in at_places for record in counted.records}
         # A record that is counted with one person at one place and another elsewhere stands with the first.
@@ -65,9 +71,10 @@ def member_rows(
         for member in held:
             del left[member]
         if held:
-            yield _row(held, at_places, names, now)
-    for member in left:
-        yield MemberRow((_record(member, names),), None, "no case in this period now", (), "", False)
+            number += 1
+            yield _row(number, held, at_places, names, now)
+    for i, member in enumerate(left, number + 1):
+        yield MemberRow(i, (_record(member, names),), None, "no case in this period now", (), "", False)
 
 
 def area_name(code: str, areas: AreaTable) -> str:
@@ -87,9 +94,27 @@ def _by_case(inside: Iterable[CountedCase]) -> list[list[CountedCase]]:
     return list(by_key.values())
 
 
-def _row(held: Iterable[str], at_places: Sequence[CountedCase], names: Names, now: datetime) -> MemberRow:
+def ages_in_words(inside: Iterable[CountedCase]) -> str:
+    """`15 to 24`, in bands of ten years from 5 on; says of how many of the cases it is known."""
+    ages = {counted.case.key: counted.case.age for counted in inside}
+    known = [age for age in ages.values() if age is not None]
+    if not known:
+        return "not known"
+    low, high = _band_start(min(known)), _band_start(max(known)) + 9
+    band = f"{max(low, 0)} to {high} years"
+    return band if len(known) == len(ages) else f"{band}; known of {len(known)} of {len(ages)}"
+
+
+def _band_start(age: int) -> int:
+    return (age + 5) // 10 * 10 - 5
+
+
+def _row(
+    number: int, held: Iterable[str], at_places: Sequence[CountedCase], names: Names, now: datetime
+) -> MemberRow:
     case = at_places[0].case
     return MemberRow(
+        number=number,
         records=tuple(_record(member, names) for member in held),
         day=case.day,
         day_words=on_day(case.day),

@@ -1,6 +1,6 @@
 """What the pages need to know, and nothing of how it is stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -8,7 +8,11 @@ from typing import Protocol
 from surveillance.alerting.alert import Alert, AlertChange
 from surveillance.detection.silence import Quietness
 from surveillance.geography.area import AreaTable
-from surveillance.line_list.duplicates import CountedCase
+from surveillance.line_list.duplicates import CountedCase, Pair
+from surveillance.line_list.record import RecordKey
+from surveillance.store.evaluations import Evaluation
+from surveillance.store.queue import Choice, Cut, Listed, Revision, Step, View
+from surveillance.store.seen import Seen
 from surveillance.use_case.model import Partner, Scope, UseCase
 
 
@@ -27,6 +31,31 @@ class Timeliness:
     median_delay_days: float | None = None
     delay_90_percent_days: float | None = None
     quietness: Quietness | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """What people and keys say about pairs of records: linked by a person, or perhaps one person's."""
+
+    linked: tuple[Pair, ...] = ()
+    proposed: tuple[Pair, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One revision of an alert, and the evaluation behind it: None where a person made the change.
+
+    `days`: of the records in the alert's areas at its leading place, the case days as known then.
+    """
+
+    change: AlertChange
+    evaluation: Evaluation | None
+    days: Mapping[RecordKey, date]
+
+
+def leading_place(alert: Alert, use_case: UseCase) -> str:
+    """The place that the alert's strongest evidence counts by; the use case's first where it has none."""
+    return alert.clusters[0].place if alert.clusters else use_case.places[0].name
 
 
 class AlertSource(Protocol):
@@ -52,6 +81,38 @@ class AlertSource(Protocol):
 
     def alerts(self) -> Sequence[tuple[Alert, AlertChange]]:
         """Every alert with the last row of its history."""
+        ...
+
+    def counts(self, choice: Choice) -> Mapping[View, int]:
+        """How many of the alerts chosen each view shows."""
+        ...
+
+    def listed(self, choice: Choice, cut: Cut) -> Sequence[Listed]:
+        """A part of one view of the alerts chosen, in its order."""
+        ...
+
+    def in_full(self, alert_ids: Collection[str]) -> Mapping[str, Alert]:
+        """Those few alerts, by id."""
+        ...
+
+    def steps(self, after: Mapping[str, int]) -> Mapping[str, Sequence[Step]]:
+        """By alert, its history after a revision (0: all), the oldest first, without the alerts of then."""
+        ...
+
+    def seen(self, person: str, alert_id: str) -> Seen | None:
+        """What a person was shown of an alert; None: nothing yet."""
+        ...
+
+    def revisions(self, known: Mapping[str, int]) -> Mapping[str, Revision]:
+        """Every alert whose revision is not the one known; quick where nothing changed at all."""
+        ...
+
+    def known(self, alert_id: str, revision: int) -> Known | None:
+        """One revision of an alert with what was looked at for it; None where there is none."""
+        ...
+
+    def ties(self, records: Collection[RecordKey]) -> Ties:
+        """What is stored about pairs of these records."""
         ...
 
     def alert(self, alert_id: str) -> Alert | None:

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 from surveillance.access.person import Person
 from surveillance.access.role import Permission
+from surveillance.alerting import due
 from surveillance.alerting.alert import Alert, AlertChange, State
+from surveillance.store.queue import Step
 from surveillance.use_case.model import UseCase
 from surveillance.web import words
 from surveillance.web.partners import PartnerRow, partner_rows
@@ -15,15 +17,6 @@ from surveillance.web.source import AlertSource
 
 FINISHED = frozenset({State.NOT_A_CLUSTER, State.CLOSED, State.MERGED})
 FINISHED_SHOWN = 20
-
-# What has to happen next in a state, and which due time belongs to it.
-NEXT_DUE = {
-    State.CANDIDATE: ("Acknowledge", "acknowledge_due"),
-    State.OPEN: ("Acknowledge", "acknowledge_due"),
-    State.ACKNOWLEDGED: ("Assess", "assess_due"),
-    State.ASSESSING: ("Assess", "assess_due"),
-}
-
 
 LOOKS = {"every_event": "after every event, and every midnight", "daily": "every midnight"}
 
@@ -122,7 +115,7 @@ class Queue:
 def queue_page(source: AlertSource, person: Person, now: datetime) -> Queue:
     """The person's queue as of `now`: the strongest severity first, then what changed last."""
     summaries = [
-        summarise(source, alert, change, now)
+        summarise(source, alert, step_of(change), now)
         for alert, change in source.alerts()
         if person.may(Permission.READ_CASES, alert.scope, alert.use_case)
     ]
@@ -136,12 +129,12 @@ def queue_page(source: AlertSource, person: Person, now: datetime) -> Queue:
         candidates=tuple(s for s in by_severity if s.state == State.CANDIDATE),
         finished=tuple(finished[:FINISHED_SHOWN]),
         finished_older=max(0, len(finished) - FINISHED_SHOWN),
-        watched=tuple(_watched(use_case, source) for use_case in source.use_cases.values()),
+        watched=watched(source),
         partners=partner_rows(source.timeliness(), now, zone),
     )
 
 
-def summarise(source: AlertSource, alert: Alert, last: AlertChange, now: datetime) -> Summary:
+def summarise(source: AlertSource, alert: Alert, last: Step, now: datetime) -> Summary:
     """An alert with its last change, in words, in the time zone of its scope."""
     use_case, scope = source.use_cases[alert.use_case], source.scopes[alert.scope]
     zone = ZoneInfo(scope.time_zone)
@@ -154,7 +147,7 @@ def summarise(source: AlertSource, alert: Alert, last: AlertChange, now: datetim
         scope_title=scope.title,
         time_zone=scope.time_zone,
         severity=alert.severity,
-        rank=_rank(alert.severity, use_case),
+        rank=rank_of(alert.severity, use_case),
         state=alert.state,
         state_words=words.STATES[alert.state],
         sentence=source.sentence(alert),
@@ -177,26 +170,35 @@ def summarise(source: AlertSource, alert: Alert, last: AlertChange, now: datetim
 
 def next_due(alert: Alert, now: datetime, zone: ZoneInfo) -> Due | None:
     """What a person has to do next and by when; None where nothing is due."""
-    what, field = NEXT_DUE.get(alert.state, ("", "acknowledge_due"))
-    moment: datetime | None = getattr(alert, field)
-    if not what or moment is None:
-        return None
+    owed = due.next_due(alert)
+    return None if owed is None else due_in_words(*owed, now, zone)
+
+
+def due_in_words(what: str, moment: datetime, now: datetime, zone: ZoneInfo) -> Due:
+    """A due time as people read it."""
     return Due(what, moment, words.at_time(moment, zone), words.due(moment, now), moment < now)
 
 
-def history_row(change: AlertChange, zone: ZoneInfo) -> HistoryRow:
+def history_row(step: Step, zone: ZoneInfo) -> HistoryRow:
     """A row of the history in local time."""
     return HistoryRow(
-        revision=change.alert.revision,
-        change=change.change.value,
-        change_words=words.CHANGES[change.change],
-        at=change.at,
-        at_words=words.at_time(change.at, zone),
-        by=change.by,
-        reason=change.reason,
-        told=change.told,
-        state=words.STATES[change.alert.state],
+        revision=step.revision,
+        change=step.change.value,
+        change_words=words.CHANGES[step.change],
+        at=step.at,
+        at_words=words.at_time(step.at, zone),
+        by=step.by,
+        reason=step.reason,
+        told=step.told,
+        state=words.STATES[step.state],
     )
+
+
+def step_of(change: AlertChange) -> Step:
+    """A change as a row of the history, without the alert after it."""
+    alert = change.alert
+    made = (change.change, change.at, change.by, change.reason, change.told)
+    return Step(alert.id, alert.revision, *made, alert.state, alert.severity, None)
 
 
 def page_zone(source: AlertSource) -> ZoneInfo:
@@ -210,18 +212,21 @@ def support_lines(use_cases: Mapping[str, UseCase]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line for u in use_cases.values() for line in u.wording.support_lines))
 
 
-def _rank(severity: str, use_case: UseCase) -> int:
+def rank_of(severity: str, use_case: UseCase) -> int:
+    """The place of a severity among its use case's bands, 0 the strongest."""
     names = [band.name for band in use_case.bands]
     return names.index(severity) if severity in names else len(names)
 
 
-def _watched(use_case: UseCase, source: AlertSource) -> Watched:
-    return Watched(
-        title=use_case.title,
-        scopes=tuple(source.scopes[s].title for s in use_case.scopes),
-        looks="after every event, and every midnight"
-        if use_case.looks == "every_event"
-        else "every midnight",
-        detectors=tuple(words.spaced(d.name) for d in use_case.detectors),
-        shadow=use_case.shadow,
+def watched(source: AlertSource) -> tuple[Watched, ...]:
+    """Every use case, where it is evaluated, when and by what."""
+    return tuple(
+        Watched(
+            title=use_case.title,
+            scopes=tuple(source.scopes[s].title for s in use_case.scopes),
+            looks=LOOKS[use_case.looks],
+            detectors=tuple(words.spaced(d.name) for d in use_case.detectors),
+            shadow=use_case.shadow,
+        )
+        for use_case in source.use_cases.values()
     )

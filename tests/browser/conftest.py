@@ -2,19 +2,16 @@
 
 import os
 import shutil
-import socket
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
 from plugins.absent import absent
+from served import served
 from surveillance.web.app import make_web
 from surveillance.web.source import AlertSource
 
@@ -30,24 +27,44 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Without a graphics card Chromium has WebGL only where it is told to do it in software.
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
 )
 Serve = Callable[[AlertSource], AbstractContextManager[str]]
 
 
 # Per module: while Playwright runs, its event loop is this thread's, and no other test could start one.
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
     """Chromium with an empty profile."""
+    browser = _launch(playwright)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium_without_webgl(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium that can move no map."""
+    browser = _launch(playwright, "--disable-3d-apis")
+    yield browser
+    browser.close()
+
+
+def _launch(playwright: Playwright, *flags: str) -> Browser:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         absent("Chromium", "it is not installed (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        except Error as problem:
-            absent("Chromium", f"it does not start ({str(problem).splitlines()[0]})")
-        yield browser
-        browser.close()
+    try:
+        return playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
+    except Error as problem:
+        absent("Chromium", f"it does not start ({str(problem).splitlines()[0]})")
 
 
 @pytest.fixture(scope="session")
@@ -56,20 +73,8 @@ def serve() -> Serve:
 
     @contextmanager
     def serving(source: AlertSource, **options: object) -> Iterator[str]:
-        with socket.socket() as listening:
-            listening.bind(("127.0.0.1", 0))
-            port = listening.getsockname()[1]
-            app = make_web(source, DESK, **options)  # type: ignore[arg-type]
-            server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-            thread.start()
-            deadline = time.monotonic() + 10
-            while not server.started:
-                assert time.monotonic() < deadline, "the server did not start within 10 s"
-                time.sleep(0.01)
-            yield f"http://127.0.0.1:{port}"
-            server.should_exit = True
-            thread.join(10)
+        with served(make_web(source, options.pop("desk", DESK), **options)) as address:  # type: ignore[arg-type]
+            yield address
 
     return serving
 

@@ -1,8 +1,11 @@
 """An alert source for tests: invented alerts on real areas. Nobody in it exists."""
 
-from collections.abc import Mapping, Sequence
+import shutil
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -16,12 +19,23 @@ from surveillance.detection.cluster import Cluster
 from surveillance.geography.area import AreaTable, load_areas
 from surveillance.line_list.duplicates import CountedCase
 from surveillance.line_list.record import Case, RecordKey
+from surveillance.store import alerts
 from surveillance.store.database import Store
+from surveillance.store.queue import Choice, Cut, Listed, Revision, Step, View
+from surveillance.store.seen import Seen
 from surveillance.use_case.model import Partner, Scope, UseCase
-from surveillance.web.source import Timeliness
+from surveillance.web.reading import Reading
+from surveillance.web.source import Known, Ties, Timeliness
 
 DESK = Desk(load_configuration(Path("config")), Store.open(f"sqlite:///{mkdtemp()}/empty.db"))
-"""Nobody decides anything about what is invented: its database stays empty."""
+DESK.store.upgrade()
+"""Nobody decides anything about what is invented: its database holds who looked, and nothing else."""
+NOTHING_STORED = Path(mkdtemp()) / "template.db"
+with (
+    sqlite3.connect(DESK.store.engine.url.database or "") as _upgraded,
+    sqlite3.connect(NOTHING_STORED) as _template,
+):
+    _upgraded.backup(_template)
 NOW = datetime(2025, 11, 22, 14, 5, tzinfo=UTC)
 TODAY = date(2025, 11, 22)
 MERSEYSIDE = load_areas("cheshire_merseyside", Path())
@@ -116,6 +130,7 @@ class InventedSource:
     counted: list[CountedCase] = field(default_factory=list)
     partners: Sequence[Timeliness] = TIMELINESS
     ready: bool = True
+    tied: Ties = field(default_factory=Ties)
     tables: dict[str, AreaTable] = field(
         default_factory=lambda: {"merseyside": MERSEYSIDE, "new-york": NEW_YORK}
     )
@@ -136,6 +151,41 @@ class InventedSource:
 
     def alerts(self) -> Sequence[tuple[Alert, AlertChange]]:
         return [(change.alert, change) for change in {c.alert.id: c for c in self.changes}.values()]
+
+    @cached_property
+    def stored(self) -> Reading:
+        """The same alerts in a database: what is listed, counted and cut there is not invented twice."""
+        file = Path(mkdtemp()) / "alerts.db"
+        shutil.copyfile(NOTHING_STORED, file)
+        reading = Reading(DESK.configuration, Store.open(f"sqlite:///{file}"))
+        with reading.store.transaction() as tx:
+            for change in sorted(self.changes, key=lambda c: c.alert.revision):
+                alerts.save(tx, [change])
+        return reading
+
+    def counts(self, choice: Choice) -> Mapping[View, int]:
+        return self.stored.counts(choice)
+
+    def listed(self, choice: Choice, cut: Cut) -> Sequence[Listed]:
+        return self.stored.listed(choice, cut)
+
+    def in_full(self, alert_ids: Collection[str]) -> Mapping[str, Alert]:
+        return self.stored.in_full(alert_ids)
+
+    def steps(self, after: Mapping[str, int]) -> Mapping[str, Sequence[Step]]:
+        return self.stored.steps(after)
+
+    def seen(self, person: str, alert_id: str) -> Seen | None:
+        return self.stored.seen(person, alert_id)
+
+    def revisions(self, known: Mapping[str, int]) -> Mapping[str, Revision]:
+        return self.stored.revisions(known)
+
+    def known(self, alert_id: str, revision: int) -> Known | None:
+        return self.stored.known(alert_id, revision)
+
+    def ties(self, records: Collection[RecordKey]) -> Ties:  # noqa: ARG002
+        return self.tied
 
     def alert(self, alert_id: str) -> Alert | None:
         return next((a for a, _ in self.alerts() if a.id == alert_id), None)

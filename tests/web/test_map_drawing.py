@@ -12,7 +12,7 @@ from surveillance.geography.area import AreaTable
 from surveillance.geography.distance import distances_km
 from surveillance.web.boundaries import load_boundaries, outline
 from surveillance.web.ground import ground_of
-from surveillance.web.map import HEIGHT, WIDTH, MapDrawing, draw_map
+from surveillance.web.map import HEIGHT, WIDTH, MapDrawing, draw_map, shade
 from surveillance.web.plane import plane_around, round_length
 
 AREAS = nearest(MERSEYSIDE, "E01006706", 26)
@@ -52,9 +52,25 @@ def test_the_circle_and_every_area_of_the_alert_are_in_the_picture() -> None:
         assert all(0 <= y <= HEIGHT for y in numbers[1::2])
 
 
-def test_areas_are_shaded_by_their_cases_and_drawn_least_first() -> None:
-    drawing = drawn(**{AREAS[0]: 1, AREAS[1]: 3, AREAS[2]: 9})
-    assert [(a.count, a.shade) for a in drawing.areas[:4]] == [(9, 4), (3, 3), (1, 1), (0, 0)]
+def test_areas_are_shaded_by_the_strongest_cluster_that_holds_them_not_by_their_cases() -> None:
+    whole = scan(AREAS, ["a"] * 6, observed=6, expected=2.0)
+    close = scan(AREAS[1:2], ["a"] * 3, observed=3, expected=0.1)
+    linked = scan((AREAS[2], MERSEYSIDE.codes[0]), ["a", "b"], expected=None)
+    counts = {AREAS[0]: 1, AREAS[1]: 3, AREAS[2]: 9}
+    drawing = draw_map(
+        "residence", [whole, close, linked], (*AREAS[:4], MERSEYSIDE.codes[0]), counts, MERSEYSIDE
+    )
+    assert drawing is not None
+    assert [a.shade for a in drawing.areas[:3]] == ["2", "4", "2"]
+    assert {a.code: a.shade for a in drawing.areas}[MERSEYSIDE.codes[0]] == "none"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"),
+    [(None, "none"), (1.0, "0"), (1.01, "1"), (2.5, "2"), (8.0, "3"), (float("inf"), "4")],
+)
+def test_a_ratio_has_one_shade(ratio: float | None, expected: str) -> None:
+    assert shade(ratio) == expected
 
 
 def test_cases_outside_the_areas_are_counted_not_drawn() -> None:

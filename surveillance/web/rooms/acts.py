@@ -20,7 +20,7 @@ from surveillance.web.acting import PATHS, Shown, Wrong, check, read_circumstanc
 from surveillance.web.deeds import Circumstances, Deed, Typed
 from surveillance.web.house import House, needs
 from surveillance.web.pairs import compare
-from surveillance.web.summary import summarise
+from surveillance.web.summary import step_of, summarise
 
 SEE_OTHER, CONFLICT, UNPROCESSABLE = 303, 409, 422
 STALE = "This was changed meanwhile. Look again: what you typed is still here, and nothing was stored."
@@ -121,7 +121,7 @@ def _page(
 ) -> HTMLResponse:
     """One form as a page of its own, with the alert's sentence and what changed last above it."""
     alert = around.alert
-    summary = summarise(house.source, alert, house.source.history(alert.id)[-1], house.now())
+    summary = summarise(house.source, alert, step_of(house.source.history(alert.id)[-1]), house.now())
     pair = compare(house, alert, shown.typed) if shown.deed.name == "duplicate" else None
     task = next((t for p in around.plans for t in p.tasks if str(t.id) == shown.typed.one("task")), None)
     return house.render("acts/form.html", person, status, form=shown, summary=summary, pair=pair, task=task)

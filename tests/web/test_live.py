@@ -1,0 +1,185 @@
+"""What changes is told at once to all who may know it: one look for all, nothing missed, a clean end."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from invented import DESK, NOW, InventedSource, one_alert, opened
+
+from served import served
+from surveillance.access.person import Grant, Person
+from surveillance.access.role import Role
+from surveillance.alerting.alert import Alert, AlertChange, Change
+from surveillance.store import alerts
+from surveillance.store.database import Store
+from surveillance.store.queue import Revision
+from surveillance.web.app import make_web
+from surveillance.web.house import OpenDoor
+from surveillance.web.live import Changed, Watcher
+
+
+class Looks:
+    """Stands for the database: what it holds, and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Revision] = {}
+        self.asked = 0
+        self.away = False
+
+    def __call__(self, known: Mapping[str, int]) -> Mapping[str, Revision]:
+        self.asked += 1
+        if self.away:
+            raise ConnectionError
+        return {one: now for one, now in self.held.items() if known.get(one) != now.revision}
+
+
+async def first(changes: AsyncIterator[Changed]) -> Changed:
+    async with aclosing(changes) as listening:  # type: ignore[type-var]
+        return await anext(listening)  # type: ignore[arg-type]
+
+
+def test_a_hundred_who_listen_cost_one_look_at_a_time_and_all_of_them_hear_it() -> None:
+    looks = Looks()
+    looks.held["old"] = Revision(4, "u", "s")
+
+    async def listen() -> list[Changed]:
+        watcher = Watcher(looks, every_seconds=0.05)
+        heard = [asyncio.create_task(first(watcher.changes())) for _ in range(100)]
+        await asyncio.sleep(0.3)
+        assert looks.asked <= 8
+        looks.held["new"] = Revision(1, "u", "s")
+        return await asyncio.wait_for(asyncio.gather(*heard), 5)
+
+    assert asyncio.run(listen()) == [("new", Revision(1, "u", "s"))] * 100
+
+
+def test_nobody_looks_while_nobody_listens() -> None:
+    looks = Looks()
+
+    async def listen() -> int:
+        watcher = Watcher(looks, every_seconds=0.01)
+        task = asyncio.create_task(first(watcher.changes()))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        await asyncio.sleep(0.05)
+        asked = looks.asked
+        await asyncio.sleep(0.1)
+        return looks.asked - asked
+
+    assert asyncio.run(listen()) == 0
+    assert looks.asked > 2
+
+
+def test_what_changes_while_the_database_is_away_is_told_when_it_is_back() -> None:
+    looks = Looks()
+
+    async def listen() -> Changed:
+        watcher = Watcher(looks, every_seconds=0.01)
+        heard = asyncio.create_task(first(watcher.changes()))
+        await asyncio.sleep(0.05)
+        looks.away, looks.held["meanwhile"] = True, Revision(2, "u", "s")
+        await asyncio.sleep(0.1)
+        looks.away = False
+        return await asyncio.wait_for(heard, 5)
+
+    assert asyncio.run(listen()) == ("meanwhile", Revision(2, "u", "s"))
+
+
+def test_a_stream_ends_after_a_while_so_that_who_listens_is_asked_again() -> None:
+    async def listen() -> list[Changed]:
+        return [changed async for changed in Watcher(Looks(), every_seconds=0.01).changes(0.1)]
+
+    assert asyncio.run(asyncio.wait_for(listen(), 5)) == []
+
+
+@contextmanager
+def listening(source: InventedSource, *grants: Grant) -> Iterator[Iterator[str]]:
+    """The lines of a stream that a person listens to, from its beginning."""
+    app = make_web(source, DESK, now=lambda: NOW, door=OpenDoor(Person("lead-9", grants)))  # type: ignore[arg-type]
+    with served(app) as address, httpx.stream("GET", f"{address}/events", timeout=10) as stream:
+        assert stream.headers["Content-Type"].startswith("text/event-stream")
+        assert stream.headers["Cache-Control"] == "no-store"
+        lines = stream.iter_lines()
+        assert next(lines) == ": listening"
+        time.sleep(1.5)  # the watcher knows by now what there was
+        yield lines
+
+
+def told(lines: Iterator[str]) -> dict[str, object]:
+    return json.loads(next(line for line in lines if line.startswith("data: ")).removeprefix("data: "))
+
+
+def strengthened(alert: Alert) -> AlertChange:
+    grown = replace(alert, revision=alert.revision + 1)
+    return AlertChange(Change.STRENGTHENED, grown, NOW, "service", "records that joined: 1", True)
+
+
+def test_a_change_is_told_by_its_id_and_revision_and_nothing_else() -> None:
+    source = one_alert()
+    with listening(source, Grant(Role.LEAD)) as lines:
+        with source.stored.store.transaction() as tx:
+            alerts.save(tx, [strengthened(source.changes[0].alert)])
+        assert told(lines) == {"id": "alert-1", "revision": 2}
+
+
+def test_a_change_out_of_reach_is_not_told() -> None:
+    source = one_alert()
+    (change,) = source.changes
+    theirs = replace(change.alert, id="theirs", scope="new-york")
+    with listening(source, Grant(Role.ANALYST, scopes=frozenset({"new-york"}))) as lines:
+        with source.stored.store.transaction() as tx:
+            alerts.save(tx, [strengthened(change.alert)])
+        time.sleep(1.2)
+        with source.stored.store.transaction() as tx:
+            alerts.save(tx, [opened(theirs)])
+        assert told(lines) == {"id": "theirs", "revision": 1}
+
+
+@pytest.mark.slow
+def test_the_pages_end_at_once_although_somebody_listens(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/pages.db")
+    store.upgrade()
+    store.close()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {
+        "SURVEILLANCE_DATABASE_URL": f"sqlite:///{tmp_path}/pages.db",
+        "SURVEILLANCE_AUDIT_KEY": "a key for tests only, long enough for them",
+        "SURVEILLANCE_WEB_PORT": str(port),
+    }
+    process = subprocess.Popen([sys.executable, "-m", "surveillance", "web"], env=os.environ | settings)
+    try:
+        with _stream_when_ready(f"http://127.0.0.1:{port}/events", process) as stream:
+            next(stream.iter_lines())
+            asked_to_end = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+            assert time.monotonic() - asked_to_end < 5
+    finally:
+        process.kill()
+
+
+@contextmanager
+def _stream_when_ready(url: str, process: "subprocess.Popen[bytes]") -> Iterator[httpx.Response]:
+    deadline = time.monotonic() + 180
+    while True:
+        try:
+            with httpx.stream("GET", url, timeout=30) as stream:
+                yield stream
+                return
+        except httpx.ConnectError:
+            assert process.poll() is None, "the pages did not start"
+            assert time.monotonic() < deadline, "the pages did not start within 3 minutes"
+            time.sleep(0.2)

@@ -30,6 +30,7 @@ from surveillance.web.members import (
 from surveillance.web.partners import PartnerRow, partner_rows, settled_after_days
 from surveillance.web.source import AlertSource, Timeliness, leading_place
 from surveillance.web.summary import Due, HistoryRow, Summary, history_row, next_due, summarise
+from surveillance.web.told import ToldRow, told_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class AlertPage:
     graph: Graph
     ages: str
     since: Since | None
+    told: tuple[ToldRow, ...]
 
     @property
     def new_members(self) -> int:
@@ -85,6 +87,7 @@ def alert_page(source: AlertSource, alert: Alert, now: datetime, seen: Seen | No
     """
     use_case, zone = source.use_cases[alert.use_case], ZoneInfo(source.scopes[alert.scope].time_zone)
     areas, steps = source.areas(alert.scope), source.steps({alert.id: 0})[alert.id]
+    deliveries, attempts = source.deliveries(alert.id, now)
     cases = source.cases(alert, min(first_day(alert.start, alert.as_of), alert.start), alert.as_of)
     timeliness = [t for t in source.timeliness() if t.kind == use_case.records]
     inside = members_among(cases, alert)
@@ -110,6 +113,7 @@ def alert_page(source: AlertSource, alert: Alert, now: datetime, seen: Seen | No
         ),
         ages=ages_in_words(inside),
         since=_since(alert, steps, seen, before, zone),
+        told=tuple(told_rows(reversed(deliveries), attempts, zone)),
     )
 
 

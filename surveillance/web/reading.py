@@ -19,10 +19,11 @@ from surveillance.geography.area import AreaTable
 from surveillance.line_list.duplicates import CountedCase, count_once
 from surveillance.line_list.record import RecordKey
 from surveillance.settings import Settings
-from surveillance.store import alerts, evaluations, line_list, links, partners, queue
+from surveillance.store import alerts, deliveries, evaluations, line_list, links, partners, queue
 from surveillance.store.around import Near, cases_around
 from surveillance.store.codec import to_json
 from surveillance.store.database import Store
+from surveillance.store.deliveries import Attempt, Delivery
 from surveillance.store.queue import Choice, Cut, Listed, Revision, Step, View
 from surveillance.store.seen import Seen, seen_by
 from surveillance.store.timeliness import report_delays
@@ -158,6 +159,13 @@ class Reading:
         """Every change of an alert, the oldest first."""
         with self.store.reading() as tx:
             return [row.change for row in alerts.history(tx, alert_id)]
+
+    def deliveries(self, alert_id: str, now: datetime) -> tuple[Sequence[Delivery], Sequence[Attempt]]:
+        """Everything that was to be told of an alert, and every attempt."""
+        with self.store.reading() as tx:
+            return deliveries.deliveries_of_alert(tx, alert_id, now), deliveries.attempts_of_alert(
+                tx, alert_id
+            )
 
     def sentence(self, alert: Alert) -> str:
         """What a lead reads first."""

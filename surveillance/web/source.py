@@ -10,6 +10,7 @@ from surveillance.detection.silence import Quietness
 from surveillance.geography.area import AreaTable
 from surveillance.line_list.duplicates import CountedCase, Pair
 from surveillance.line_list.record import RecordKey
+from surveillance.store.deliveries import Attempt, Delivery
 from surveillance.store.evaluations import Evaluation
 from surveillance.store.queue import Choice, Cut, Listed, Revision, Step, View
 from surveillance.store.seen import Seen
@@ -121,6 +122,10 @@ class AlertSource(Protocol):
 
     def history(self, alert_id: str) -> Sequence[AlertChange]:
         """Every row of an alert's history, the oldest first."""
+        ...
+
+    def deliveries(self, alert_id: str, now: datetime) -> tuple[Sequence[Delivery], Sequence[Attempt]]:
+        """Everything that was to be told of an alert, by revision, and every attempt, the oldest first."""
         ...
 
     def sentence(self, alert: Alert) -> str:

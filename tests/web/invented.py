@@ -21,6 +21,7 @@ from surveillance.line_list.duplicates import CountedCase
 from surveillance.line_list.record import Case, RecordKey
 from surveillance.store import alerts
 from surveillance.store.database import Store
+from surveillance.store.deliveries import Attempt, Delivery
 from surveillance.store.queue import Choice, Cut, Listed, Revision, Step, View
 from surveillance.store.seen import Seen
 from surveillance.use_case.model import Partner, Scope, UseCase
@@ -204,6 +205,21 @@ class InventedSource:
 
     def timeliness(self) -> Sequence[Timeliness]:
         return self.partners
+
+    def deliveries(self, alert_id: str, _now: datetime) -> tuple[Sequence[Delivery], Sequence[Attempt]]:
+        return DELIVERIES, ATTEMPTS
+
+
+ATTEMPTS = (
+    Attempt(1, "email", "prevention-team", 1, 1, NOW - timedelta(hours=5), "failed", "TimeoutError", None),
+    Attempt(1, "email", "prevention-team", 1, 2, NOW - timedelta(hours=4), "sent", None, 250),
+)
+_SENT = ("k1", NOW - timedelta(hours=5), "sent", None, 2, NOW - timedelta(hours=4), None, None)
+_HELD = ("k2", NOW - timedelta(hours=1), "held", "quiet_hours", 0, None, NOW + timedelta(hours=8), None)
+DELIVERIES = (
+    Delivery(1, "email", "prevention-team", "alert-1", 1, "opened", *_SENT),
+    Delivery(2, "webhook", "case-system", "alert-1", 1, "opened", *_HELD),
+)
 
 
 def case(record: str, area: str, day: date, **changes: object) -> Case:

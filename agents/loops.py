@@ -1,4 +1,5 @@
-"""The loops beside the stream: evaluation, delivery, repair and clock, each in its own thread.
+"""The loops beside the stream: evaluation, what is drawn ahead of it, delivery, repair and clock, each in a
+thread of its own.
 
 None of them passes anything through Kafka or memory: each asks the database what is due. They go on
 while the broker is away. The events only wake them earlier.
@@ -12,6 +13,7 @@ from agents.house import House
 from agents.steps import forever
 
 EVALUATE_PAUSE_S = 1.0
+DRAW_AHEAD_PAUSE_S = 60.0
 DELIVER_PAUSE_S = 1.0
 REPAIR_PAUSE_S = 2.0
 TICK_PAUSE_S = 5.0
@@ -26,10 +28,11 @@ class Wakes:
 
 
 def loops(house: House, wakes: Wakes, stopping: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
-    """The four loops, ready to run until `stopping`."""
+    """The five loops, ready to run until `stopping`."""
     stored, evaluated = wakes.stored, wakes.evaluated
     return [
         forever("evaluate", house.evaluate_next, stopping, EVALUATE_PAUSE_S, stored, evaluated.set),
+        forever("draw ahead", house.draw_ahead, stopping, DRAW_AHEAD_PAUSE_S),
         forever("deliver", house.deliver_due, stopping, DELIVER_PAUSE_S, evaluated),
         forever("repair", house.repair, stopping, REPAIR_PAUSE_S, None, stored.set),
         forever("tick", house.tick, stopping, TICK_PAUSE_S, None, stored.set),

@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from time import perf_counter
 from typing import Any
 
+from surveillance import looking
 from surveillance.alerting.alert import AlertChange
 from surveillance.alerting.due import with_due_times
 from surveillance.alerting.matching import Look, match
@@ -28,7 +29,17 @@ from surveillance.events.rules import CLOCK_TOLERANCE
 from surveillance.events.topics import source_of
 from surveillance.intake import Intake, read_message, seen_of
 from surveillance.line_list.record import RecordVersion
-from surveillance.looking import Question, Seen, ask, find_clusters, look, snapshot_of
+from surveillance.looking import (
+    Question,
+    Seen,
+    ask,
+    during_the_day,
+    end_of,
+    find_clusters,
+    look,
+    question_of,
+    snapshot_of,
+)
 from surveillance.revising import Revised, revise_line_list
 from surveillance.store import alerts, dead_letters, evaluations, ledger, outbox, partners, pending
 from surveillance.store.database import Store, Transaction
@@ -131,7 +142,7 @@ def evaluate(claim: pending.Claim, configuration: Configuration, store: Store, n
 
     Raises ClaimLost or StaleAlert, having stored nothing, where another worker or a person was faster.
     """
-    question = ask(claim, configuration)
+    question = ask(claim, configuration, now)
     clocked = _Stages()
     with store.reading() as tx:
         seen = look(tx, question)
@@ -152,6 +163,19 @@ def evaluate(claim: pending.Claim, configuration: Configuration, store: Store, n
         pending.finish(tx, claim, now)
     clocked.end("store")
     return Evaluated(question, changes, clusters, clocked.seconds)
+
+
+def draw_ahead(configuration: Configuration, store: Store, now: datetime) -> None:
+    """Draws what the looks of today compare with. Nothing is stored; a look draws itself what is missing."""
+    for use_case in configuration.use_cases.values():
+        for scope in use_case.scopes if use_case.looks == "every_event" else ():
+            region = configuration.regions[scope]
+            today = now.astimezone(region.zone).date()
+            asked = question_of(configuration, use_case, region, today, end_of(today, region))
+            question = during_the_day(configuration, asked)
+            with store.reading() as tx:
+                seen = look(tx, question)
+            looking.draw_ahead(question, seen, configuration)
 
 
 def _look_at(later: date, claim: pending.Claim, question: Question, store: Store, now: datetime) -> Evaluated:

@@ -54,9 +54,13 @@ def p_values(
     return tuple(result)
 
 
-def often(reached: int, replicates: int, max_p: float) -> bool:
-    """Whether chance reaches a level often enough to pass over whatever stays below it."""
-    return reached >= OFTEN and replicates * max_p <= AMONG
+def reached_often(maxima: npt.NDArray[np.float64], max_p: float) -> float:
+    """The highest level that chance reaches often enough to pass over whatever stays below it; 0: none.
+
+    maxima: the highest statistic of replicates, in their order. Only as many are asked as the rule admits.
+    """
+    asked = np.sort(maxima[: int(AMONG / max_p)])
+    return float(asked[-OFTEN]) if len(asked) >= OFTEN else 0.0
 
 
 def _waves(replicates: int, enough: int) -> Iterator[tuple[int, int]]:

@@ -142,18 +142,24 @@ def cases_known_then(tx: Transaction, use_case: str, place: str, asked: Sequence
     """
     told = [_is_known(then) for then in asked]
     of_place = and_(line_list.c.use_case == use_case, line_list.c.place == place)
-    known = tx.execute(select(line_list.c.id, *told).where(of_place, or_(*told))).all()
+    found = tx.execute(select(line_list.c.id, *told).where(of_place, or_(*told)))
+    known = {row[0]: row for row in found.all()}
     kept = _kept.setdefault(tx.engine, {})
     seen = kept.get((use_case, place), {})
     new: dict[int, Case] = {}
-    for some in chunks(number for number, *_ in known if number not in seen):
+    for some in chunks(number for number in known if number not in seen):
         rows = tx.execute(
             select(line_list.c.id, *_ENTRY).select_from(_JOINED).where(line_list.c.id.in_(some))
         )
         new |= {number: _case(row) for number, *row in rows.all()}
-    kept[use_case, place] = cases = {n: seen[n] if n in seen else new[n] for n, *_ in known}
-    in_order = sorted(known, key=lambda row: cases[row[0]].key)
-    return [[cases[row[0]] for row in in_order if row[n]] for n in range(1, len(asked) + 1)]
+    still = [(n, case) for n, case in seen.items() if n in known]
+    # Those kept are in order already, which makes sorting them again cheap.
+    kept[use_case, place] = cases = dict(sorted([*still, *new.items()], key=_key))
+    return [[case for n, case in cases.items() if known[n][1 + at]] for at in range(len(asked))]
+
+
+def _key(numbered: tuple[int, Case]) -> RecordKey:
+    return numbered[1].key
 
 
 def _is_known(then: Then) -> ColumnElement[bool]:

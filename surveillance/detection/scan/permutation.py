@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surveillance.detection.cluster import Cluster, Locations, Metric, Reference, Study
-from surveillance.detection.monte_carlo import often, p_values
+from surveillance.detection.monte_carlo import p_values, reached_often
 from surveillance.detection.parameters import check, evidence, flag, number, whole
 from surveillance.detection.scan import kernel, quiet
 from surveillance.detection.scan.circles import Circles, circles_of
@@ -135,10 +135,11 @@ class PermutationScan:
         return True
 
     def _remember(self, study: Study, layout: Layout, null: Null, highest: float) -> None:
-        """A level that chance reaches often is remembered for the next look."""
-        if often(int((null.drawn >= highest).sum()), len(null.drawn), self.max_p):
+        """A level that chance reaches often is remembered for the next look, where this one stayed below."""
+        level = reached_often(null.drawn, self.max_p)
+        if level >= highest:
             counts = quiet.counts_of(study, len(layout.recent))
-            above = highest + quiet.STEP  # what reaches it again is no news either
+            above = max(level, highest + quiet.STEP)  # what reaches this look's again is no news either
             quiet.remember(layout.circles, (self, study.place), quiet.Quiet(above, counts))
 
     def _null_of(self, study: Study, layout: Layout, seed: int) -> tuple[Null, dict[str, str]]:

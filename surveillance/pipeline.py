@@ -21,6 +21,7 @@ from surveillance.alerting.matching import Look, match
 from surveillance.alerting.routing import route
 from surveillance.alerting.severity import grade
 from surveillance.alerting.wording import notice
+from surveillance.asking import Question, ask, during_the_day, end_of, question_of
 from surveillance.configuration import Configuration
 from surveillance.detection.cluster import Cluster
 from surveillance.events.dead_letter import DeadLetter
@@ -29,17 +30,7 @@ from surveillance.events.rules import CLOCK_TOLERANCE
 from surveillance.events.topics import source_of
 from surveillance.intake import Intake, read_message, seen_of
 from surveillance.line_list.record import RecordVersion
-from surveillance.looking import (
-    Question,
-    Seen,
-    ask,
-    during_the_day,
-    end_of,
-    find_clusters,
-    look,
-    question_of,
-    snapshot_of,
-)
+from surveillance.looking import Seen, find_clusters, look, snapshot_of
 from surveillance.revising import Revised, revise_line_list
 from surveillance.store import alerts, dead_letters, evaluations, ledger, outbox, partners, pending
 from surveillance.store.database import Store, Transaction

@@ -27,7 +27,8 @@ def p_values(
     p = (1 + replicates with a statistic >= observed) / (1 + replicates). With `sequential_exceedances` h,
     a statistic that h of the first m replicates reach gets p = h / m at once, the m-th being the h-th
     (Besag and Clifford 1991, Biometrika 78:301). None where p is certain to be above `max_p`: nobody waits
-    for its exact value, only for what tells `often`. Waves are the same whatever the number of threads.
+    for its exact value, only for what `reached_often` needs. p never rises with the statistic. Waves are the
+    same whatever the number of threads.
     """
     open_ = dict.fromkeys(range(len(observed)), 0)
     result: list[float | None] = [None] * len(observed)

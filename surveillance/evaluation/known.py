@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
+from surveillance.asking import Question
 from surveillance.line_list.components import components
 from surveillance.line_list.duplicates import CountedCase
 from surveillance.line_list.record import Case, RecordKey
-from surveillance.looking import Decided, Question, count
+from surveillance.looking import Decided, count
 from surveillance.store.line_list import ListedRow
 
 

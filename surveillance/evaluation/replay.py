@@ -9,21 +9,12 @@ from zoneinfo import ZoneInfo
 from surveillance.alerting.alert import Alert, State
 from surveillance.alerting.finding import record_of
 from surveillance.alerting.grouping import records_in
+from surveillance.asking import Question, end_of, question_of
 from surveillance.configuration import Configuration
 from surveillance.detection.cluster import Cluster, Detector
 from surveillance.evaluation.known import Known
 from surveillance.line_list.record import Case
-from surveillance.looking import (
-    Counted,
-    Decided,
-    Question,
-    Seen,
-    detect,
-    end_of,
-    independent_looks,
-    question_of,
-    with_recurrence,
-)
+from surveillance.looking import Counted, Decided, Seen, detect, independent_looks, with_recurrence
 from surveillance.pipeline import change_alerts
 from surveillance.store.line_list import ListedRow
 from surveillance.use_case.model import UseCase

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from small_house import NOW, TODAY, USE_CASE, House, background, incident, load_house
 from surveillance.alerting.alert import Alert
+from surveillance.asking import Question
 from surveillance.evaluation.known import Known
 from surveillance.evaluation.replay import Arm, Replay
 from surveillance.evaluation.stored import history_of, replay_stored
 from surveillance.evaluation.subject import subject_of
 from surveillance.line_list.record import Case, RecordKey
-from surveillance.looking import Decided, Question, count
+from surveillance.looking import Decided, count
 from surveillance.store import alerts, pending
 from surveillance.store.database import Store
 from surveillance.store.line_list import ListedRow

@@ -19,7 +19,7 @@ from small_house import (
     load_house,
     message,
 )
-from surveillance import looking, pipeline
+from surveillance import asking, looking, pipeline
 from surveillance.detection.cluster import Cluster
 from surveillance.detection.scan import nulls, quiet
 from surveillance.store import pending
@@ -83,7 +83,7 @@ def test_only_what_looks_at_every_event_is_compared_with_the_midnight_before(
 ) -> None:
     configuration = load_house(tmp_path_factory.mktemp("planet"), looks=looks)
     claim = pending.Claim(USE_CASE, "north", TODAY, None, None, house.now, house.now, 1, 1, "w")
-    question = looking.ask(claim, configuration, house.now)
+    question = asking.ask(claim, configuration, house.now)
     assert (question.before is not None) == (looks == "every_event")
     if question.before is not None:
         assert question.before.as_of == YESTERDAY

@@ -23,7 +23,7 @@ from small_house import (
     load_house,
     write_house,
 )
-from surveillance import looking
+from surveillance import asking, looking
 from surveillance.configuration import baseline_start, load_configuration
 from surveillance.detection.cluster import Cluster
 from surveillance.line_list.classify import classify
@@ -95,11 +95,11 @@ def test_the_seed_depends_on_every_case_and_on_nothing_else(house: House) -> Non
     assert len(others | {seed}) == 5
 
 
-def _asked(house: House) -> tuple[looking.Question, looking.Seen]:
+def _asked(house: House) -> tuple[asking.Question, looking.Seen]:
     configuration = house.configuration
     use_case, region = configuration.use_cases["dune-fever"], configuration.regions["north"]
     start = configuration.study_start(use_case, "north", house.as_of)
-    question = looking.Question(use_case, region, start, house.as_of, house.now)
+    question = asking.Question(use_case, region, start, house.as_of, house.now)
     with house.store.reading() as tx:
         return question, looking.look(tx, question)
 
@@ -174,8 +174,8 @@ def recompute(house: House, evaluation: Evaluation) -> list[Cluster]:
     return list(looking.find_clusters(question, seen, house.configuration))
 
 
-def _question(house: House, evaluation: Evaluation, asked: Mapping[str, Any]) -> looking.Question:
-    return looking.Question(
+def _question(house: House, evaluation: Evaluation, asked: Mapping[str, Any]) -> asking.Question:
+    return asking.Question(
         use_case=house.configuration.use_cases[evaluation.use_case],
         region=house.configuration.regions[evaluation.scope],
         start=date.fromisoformat(asked["start"]),
@@ -186,7 +186,7 @@ def _question(house: House, evaluation: Evaluation, asked: Mapping[str, Any]) ->
 
 def _counted(
     house: House,
-    question: looking.Question,
+    question: asking.Question,
     place: str,
     groups: Sequence[Sequence[str]],
     tied: Sequence[Pair],

@@ -10,14 +10,13 @@ from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
 from surveillance.detection.cluster import Cluster, Locations, Metric, Reference, Study
 from surveillance.detection.monte_carlo import p_values, reached_often
 from surveillance.detection.parameters import check, evidence, flag, number, whole
 from surveillance.detection.scan import kernel, quiet
 from surveillance.detection.scan.circles import Circles, circles_of
-from surveillance.detection.scan.expectation import expected_in
+from surveillance.detection.scan.found import Found, separate
 from surveillance.detection.scan.layout import Floats, Ints, Layout, goal_of, lay_out
 from surveillance.detection.scan.nulls import LADDER, Null, comparable
 
@@ -41,6 +40,12 @@ class PermutationScan:
     days permuted over cases (within groups and weekdays), `replicates` times; p-value and early stopping as
     in `monte_carlo.p_values`. Recurrence interval: 1/p days, for one look a day. relative_risk is observed /
     expected.
+
+    A study with a comparable `reference` (see `nulls.comparable`) is compared with that one's replicates, and
+    `parameters` says so. Measured on 30 histories of 290 cases a year with windows to 30 days, compared with
+    the midnight before: p is on average 0.93 to 1.05 times the exact one at 0.0125, 0.83 to 1.13 times at
+    0.003, as the day begins, at noon, at its end, with a case more today, and with a cluster of 10. In a
+    single history both, of 4,999 replicates each, differ by a factor of 1.2 and 1.4 (one standard deviation).
 
     Secondary clusters: each centre's best, the next highest that shares no area with a higher one, at most
     `max_clusters` in all, each with p <= `max_p`; its p-value compares with the highest of each replicate.
@@ -94,7 +99,7 @@ class PermutationScan:
         if self._p_values(null, [highest])[0] is None:
             self._remember(study, layout, null, highest)
             return ()
-        found = _separate(study, layout, *self._by_centre(layout, self._told_above(null)), self.max_clusters)
+        found = separate(study, layout, *self._by_centre(layout, self._told_above(null)), self.max_clusters)
         ps = self._p_values(null, [one.statistic for one in found])
         return tuple(
             self._cluster(study, layout, one, p, basis)
@@ -199,7 +204,7 @@ class PermutationScan:
         return p_values(statistics, null.reached, self.replicates, self.max_p, self.sequential_exceedances)
 
     def _cluster(
-        self, study: Study, layout: Layout, found: "_Found", p: float, basis: Mapping[str, str]
+        self, study: Study, layout: Layout, found: Found, p: float, basis: Mapping[str, str]
     ) -> Cluster:
         first_day = study.days - found.window_days
         held = np.isin(study.location, found.locations) & (study.day >= first_day)
@@ -231,50 +236,6 @@ def basis_of(study: Study) -> str:
     groups = 1 if reporting is None else len(np.unique(reporting[study.location]))
     words = BASIS + (GROUPED.format(groups=groups) if groups > 1 else "")
     return words + (OUTSIDE.format(cases=study.outside_coverage) if study.outside_coverage else "")
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """A cylinder that stands out: the circle's centre row and locations, its window and its evidence."""
-
-    row: int
-    code: str
-    locations: npt.NDArray[np.int32]
-    window_days: int
-    observed: int
-    expected: float
-    statistic: float
-
-
-def _separate(study: Study, layout: Layout, highest: Floats, where: Ints, most: int) -> list[_Found]:
-    """The highest, then the next highest that shares no location with one taken, at most `most`."""
-    taken = np.zeros(layout.circles.positions.shape[0], np.bool_)
-    result: list[_Found] = []
-    for statistic in np.unique(highest[highest > 0])[::-1]:
-        equals = [
-            _found(study, layout, int(row), highest, where) for row in np.flatnonzero(highest == statistic)
-        ]
-        for one in sorted(equals, key=lambda one: (len(one.locations), one.window_days, one.code)):
-            if len(result) < most and not taken[one.locations].any():
-                taken[one.locations] = True
-                result.append(one)
-        if len(result) == most:
-            break
-    return result
-
-
-def _found(study: Study, layout: Layout, row: int, highest: Floats, where: Ints) -> _Found:
-    after, window, count = (int(value) for value in where[row])
-    ground, start = layout.ground, layout.circles.first[row]
-    return _Found(
-        row=row,
-        code=study.locations.codes[layout.circles.centres[row]],
-        locations=layout.circles.order[start:after],
-        window_days=window + 1,
-        observed=count,
-        expected=float(expected_in(kernel.cases_in(ground, start, after), ground.share, window)),
-        statistic=float(highest[row]),
-    )
 
 
 # Of studies that others are compared with, as long as those are kept: by scan and seed.

@@ -46,6 +46,7 @@ class PermutationScan:
     the midnight before: p is on average 0.93 to 1.05 times the exact one at 0.0125, 0.83 to 1.13 times at
     0.003, as the day begins, at noon, at its end, with a case more today, and with a cluster of 10. In a
     single history both, of 4,999 replicates each, differ by a factor of 1.2 and 1.4 (one standard deviation).
+    On 11 histories of 5,000 cases a year with windows to 14 days, at the day's end: 0.98 and 1.07 times.
 
     Secondary clusters: each centre's best, the next highest that shares no area with a higher one, at most
     `max_clusters` in all, each with p <= `max_p`; its p-value compares with the highest of each replicate.

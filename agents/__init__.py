@@ -1,1 +1,1 @@
-"""The service as it runs: one Faust agent for the partners' topics, and four loops beside it."""
+"""The service as it runs: one Faust agent for the partners' topics, and five loops beside it."""

@@ -1,4 +1,4 @@
-"""What the agents ask of the service: five verbs, all synchronous, all safe to repeat."""
+"""What the agents ask of the service: six verbs, all synchronous, all safe to repeat."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,6 +18,9 @@ class House(Protocol):
 
     def evaluate_next(self) -> bool:
         """Evaluates one pending evaluation; False where none is due."""
+
+    def draw_ahead(self) -> bool:
+        """Draws what the looks of today will be compared with; False: it leaves nothing for later."""
 
     def deliver_due(self) -> bool:
         """Sends the notices that are due; False where there was none."""

@@ -1,4 +1,5 @@
-"""The loops beside the stream: evaluation, delivery, repair and clock, each in its own thread.
+"""The loops beside the stream: evaluation, what is drawn ahead of it, delivery, repair and clock, each in a
+thread of its own.
 
 None of them passes anything through Kafka or memory: each asks the database what is due. They go on
 while the broker is away. The events only wake them earlier.
@@ -12,6 +13,7 @@ from agents.house import House
 from agents.steps import forever
 
 EVALUATE_PAUSE_S = 1.0
+DRAW_AHEAD_PAUSE_S = 60.0
 DELIVER_PAUSE_S = 1.0
 DELIVERERS = 4
 """Deliver at once: no two send to the same receiver, so that a slow one holds up one of them at most."""
@@ -32,6 +34,7 @@ def loops(house: House, wakes: Wakes, stopping: asyncio.Event) -> list[Coroutine
     stored, evaluated = wakes.stored, wakes.evaluated
     return [
         forever("evaluate", house.evaluate_next, stopping, EVALUATE_PAUSE_S, stored, evaluated.set),
+        forever("draw ahead", house.draw_ahead, stopping, DRAW_AHEAD_PAUSE_S),
         *(
             forever("deliver", house.deliver_due, stopping, DELIVER_PAUSE_S, evaluated)
             for _ in range(DELIVERERS)

@@ -104,6 +104,25 @@ class Configuration:
 
     def complete_from(self, use_case: UseCase, scope: str, as_of: date) -> tuple[date, ...]:
         """Per area that the scope reads, the day of the last change in which partners cover it."""
+        changes = sum(day <= as_of for day in self._changes(use_case))
+        key = use_case.records, scope, changes
+        if key not in self._complete_from:
+            self._complete_from[key] = self._last_changes(use_case, scope, as_of)
+        return self._complete_from[key]
+
+    @cached_property
+    def _complete_from(self) -> dict[tuple[str, str, int], tuple[date, ...]]:
+        """Kept, since each look asks: by kind of records, scope, and the number of changes until then."""
+        return {}
+
+    def _changes(self, use_case: UseCase) -> Iterator[date]:
+        """The days on which coverage begins or has ended."""
+        for coverage in self._coverages(use_case):
+            yield coverage.since
+            if coverage.until is not None:
+                yield coverage.until + timedelta(days=1)
+
+    def _last_changes(self, use_case: UseCase, scope: str, as_of: date) -> tuple[date, ...]:
         region = self.regions[scope]
         days = [date.min] * len(region.read)
         for coverage in self._coverages(use_case):

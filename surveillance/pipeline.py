@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from time import perf_counter
 
-from surveillance import sending
+from surveillance import looking, sending
 from surveillance.alerting.alert import AlertChange
 from surveillance.alerting.due import with_due_times
 from surveillance.alerting.matching import Look, match
@@ -21,6 +21,7 @@ from surveillance.alerting.routing import Told, route
 from surveillance.alerting.severity import grade
 from surveillance.alerting.suppression import Suppressed
 from surveillance.alerting.wording import notice
+from surveillance.asking import Question, ask, during_the_day, end_of, question_of
 from surveillance.configuration import Configuration
 from surveillance.delivery.parcel import NotTaken
 from surveillance.detection.cluster import Cluster
@@ -30,7 +31,7 @@ from surveillance.events.rules import CLOCK_TOLERANCE
 from surveillance.events.topics import source_of
 from surveillance.intake import Intake, read_message, refuse_erased, seen_of
 from surveillance.line_list.record import RecordVersion
-from surveillance.looking import Question, Seen, ask, find_clusters, look, snapshot_of
+from surveillance.looking import Seen, find_clusters, look, snapshot_of
 from surveillance.revising import Revised, revise_line_list
 from surveillance.sending import Delivered, Post
 from surveillance.store import alerts, dead_letters, evaluations, ledger, outbox, partners, pending
@@ -135,7 +136,7 @@ def evaluate(claim: pending.Claim, configuration: Configuration, store: Store, n
 
     Raises ClaimLost or StaleAlert, having stored nothing, where another worker or a person was faster.
     """
-    question = ask(claim, configuration)
+    question = ask(claim, configuration, now)
     clocked = _Stages()
     with store.reading() as tx:
         seen = look(tx, question)
@@ -157,6 +158,19 @@ def evaluate(claim: pending.Claim, configuration: Configuration, store: Store, n
         pending.finish(tx, claim, now)
     clocked.end("store")
     return Evaluated(question, changes, clusters, notices, clocked.seconds)
+
+
+def draw_ahead(configuration: Configuration, store: Store, now: datetime) -> None:
+    """Draws what the looks of today compare with. Nothing is stored; a look draws itself what is missing."""
+    for use_case in configuration.use_cases.values():
+        for scope in use_case.scopes if use_case.looks == "every_event" else ():
+            region = configuration.regions[scope]
+            today = now.astimezone(region.zone).date()
+            asked = question_of(configuration, use_case, region, today, end_of(today, region))
+            question = during_the_day(configuration, asked)
+            with store.reading() as tx:
+                seen = look(tx, question)
+            looking.draw_ahead(question, seen, configuration)
 
 
 def _look_at(later: date, claim: pending.Claim, question: Question, store: Store, now: datetime) -> Evaluated:

@@ -1,7 +1,7 @@
-"""The one composition root: settings and configuration become a service with five verbs.
+"""The one composition root: settings and configuration become a service with six verbs.
 
-`ingest`, `evaluate_next`, `deliver_due`, `repair` and `tick` are synchronous, safe to repeat and safe to
-call from several threads. They raise Outage where a database or broker cannot be reached.
+`ingest`, `evaluate_next`, `draw_ahead`, `deliver_due`, `repair` and `tick` are synchronous, safe to repeat
+and safe to call from several threads. They raise Outage where a database or broker cannot be reached.
 """
 
 import os
@@ -179,6 +179,13 @@ class Service:
         except pending.ClaimLost:
             pass  # another worker has it
         self._held = None
+
+    def draw_ahead(self) -> bool:
+        """Draws what the looks of today compare with, so that none waits for it; False: nothing is left."""
+        if not self.settings.replay:
+            with _outage("draw ahead"):
+                pipeline.draw_ahead(self.configuration, self.store, self.clock())
+        return False
 
     def deliver_due(self) -> bool:
         """Sends the notice that is due next, or holds it; False where none is.

@@ -172,6 +172,13 @@ def background(first_offset: int = 1000) -> list[Message]:
     ]
 
 
+def busy_weeks(first_offset: int = 2000) -> list[Message]:
+    """Cases of the last seven weeks in n4, all received before today began: enough to compare today with."""
+    evening = datetime.combine(TODAY - timedelta(days=1), time(20), UTC)
+    usual = [incident(f"usual-{i}", days_ago=1 + i % 50, area="n4") for i in range(75)]
+    return [message(first_offset + i, one, received_at=evening) for i, one in enumerate(usual)]
+
+
 @dataclass
 class Logs:
     """Stands for the broker's description of its topics: one log per topic and partition."""

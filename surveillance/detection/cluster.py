@@ -53,6 +53,7 @@ class Study:
         now; what was counted before is not comparable. None: all of the study is.
     received: (n,) int32, the day on which each case was received, days since `start`; None: not known.
     holidays: bank holidays of the place.
+    reference: what its statistics are compared with, if not with replicates of the study itself.
     """
 
     ids: tuple[str, ...]
@@ -68,6 +69,7 @@ class Study:
     complete_from: npt.NDArray[np.int32] | None = None
     received: npt.NDArray[np.int32] | None = None
     holidays: frozenset[date] = frozenset()
+    reference: "Reference | None" = None
 
     @property
     def days(self) -> int:
@@ -82,6 +84,19 @@ class Study:
         day = self.start.toordinal() + self.day
         first, last = self.locations.covered[self.location].T
         return int(((day < first) | (day > last)).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A study whose replicates stand for chance in other studies too, and the seed that draws them.
+
+    The looks of a day that goes on are compared with the study that was complete when the day began: each
+    sees nearly the same cases, and were its replicates drawn anew, the noise of p would raise alarms of its
+    own and let a cluster that grows look weaker.
+    """
+
+    study: Study
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ def p_values(
     p = (1 + replicates with a statistic >= observed) / (1 + replicates). With `sequential_exceedances` h,
     a statistic that h of the first m replicates reach gets p = h / m at once, the m-th being the h-th
     (Besag and Clifford 1991, Biometrika 78:301). None where p is certain to be above `max_p`: nobody waits
-    for its exact value, only for what tells `often`. Waves are the same whatever the number of threads.
+    for its exact value, only for what `reached_often` needs. p never rises with the statistic. Waves are the
+    same whatever the number of threads.
     """
     open_ = dict.fromkeys(range(len(observed)), 0)
     result: list[float | None] = [None] * len(observed)
@@ -54,9 +55,13 @@ def p_values(
     return tuple(result)
 
 
-def often(reached: int, replicates: int, max_p: float) -> bool:
-    """Whether chance reaches a level often enough to pass over whatever stays below it."""
-    return reached >= OFTEN and replicates * max_p <= AMONG
+def reached_often(maxima: npt.NDArray[np.float64], max_p: float) -> float:
+    """The highest level that chance reaches often enough to pass over whatever stays below it; 0: none.
+
+    maxima: the highest statistic of replicates, in their order. Only as many are asked as the rule admits.
+    """
+    asked = np.sort(maxima[: int(AMONG / max_p)])
+    return float(asked[-OFTEN]) if len(asked) >= OFTEN else 0.0
 
 
 def _waves(replicates: int, enough: int) -> Iterator[tuple[int, int]]:

@@ -14,8 +14,9 @@ histories by `surveillance evaluate`, alarms within 20 km and 28 days being one 
     midnight       5,000, 1, 14 days                      1.1 (0.6-2.0)       9
 
 At smaller p it is larger, for alarms are then shorter (at p <= 0.001 and 5,000 cases a year 3.3, 1.2-7.2),
-and with fewer replicates, for each look draws anew, and the noise of p alone makes some alarms. The n used
-below is somewhat larger: the aim is 0.5 to 1 false alerts a year at a threshold of 365 days.
+and with fewer replicates: when this was measured each look drew anew, and the noise of p alone made some
+alarms. (Now the looks of a day share their replicates.) The n used below is somewhat larger: the aim is 0.5
+to 1 false alerts a year at a threshold of 365 days.
 """
 
 from math import expm1, log1p

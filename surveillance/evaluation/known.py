@@ -1,16 +1,14 @@
 """The counted cases of one place, kept up to date from moment to moment, without a database."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
-import numpy as np
-import numpy.typing as npt
-
+from surveillance.asking import Question
 from surveillance.line_list.components import components
 from surveillance.line_list.duplicates import CountedCase
 from surveillance.line_list.record import Case, RecordKey
-from surveillance.looking import Decided, Question, count
+from surveillance.looking import Decided, count
 from surveillance.store.line_list import ListedRow
 
 
@@ -21,16 +19,12 @@ class Known:
     any time, or that a person confirmed. Only groups that something happened to are counted anew, by the
     service's own `looking.count`; so the answer is that of counting all of them.
 
-    counts: (areas, days) int32, counted cases by area and by days since `first_day`.
+    total: counted cases.
     """
 
-    def __init__(
-        self, place: str, rows: Iterable[ListedRow], decided: Decided, first: date, last: date
-    ) -> None:
+    def __init__(self, place: str, rows: Iterable[ListedRow], decided: Decided) -> None:
         self.place = place
-        self.first_day = first
-        self.counts: npt.NDArray[np.int32] = np.empty((0, 0), np.int32)
-        self._days = (last - first).days + 1
+        self.total = 0
         self._decided = decided
         cases = [(row, row.entry) for row in rows if isinstance(row.entry, Case) and row.entry.place == place]
         self._begins = sorted(((r.known_from, c.key, c) for r, c in cases), key=lambda b: b[:2])
@@ -46,8 +40,6 @@ class Known:
 
     def advance(self, question: Question) -> None:
         """Moves on to what was known then, of the question's days; never back in time."""
-        if not self.counts.size:
-            self.counts = np.zeros((len(question.region.locations.codes), self._days), np.int32)
         for group in sorted(self._news(question.known_at) | self._moved(question.start, question.as_of)):
             self._count(question, group)
 
@@ -55,10 +47,6 @@ class Known:
         """All counted cases, in the order of `count_once`."""
         every = (one for of_group in self._counted.values() for one in of_group)
         return tuple(sorted(every, key=lambda one: (one.case.day, one.case.key)))
-
-    def counted_since(self, day: date) -> Iterator[CountedCase]:
-        """The counted cases of this day and later ones, in no order."""
-        return (one for of_group in self._counted.values() for one in of_group if one.case.day >= day)
 
     def behind(self, ids: set[str]) -> tuple[CountedCase, ...]:
         """The counted cases of these ids."""
@@ -111,10 +99,7 @@ class Known:
         if counted == before:
             return
         self._counted[group] = counted
-        index = question.region.read.index
-        for sign, cases in ((-1, before), (1, counted)):
-            for one in cases:
-                self.counts[index[one.case.area], (one.case.day - self.first_day).days] += sign
+        self.total += len(counted) - len(before)
 
 
 def _groups(cases: Sequence[Case], decided: Decided) -> dict[RecordKey, int]:

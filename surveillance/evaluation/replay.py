@@ -1,6 +1,6 @@
 """A history through the service's own looks: which alerts a configuration would have raised, and when."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -9,13 +9,12 @@ from zoneinfo import ZoneInfo
 from surveillance.alerting.alert import Alert, State
 from surveillance.alerting.finding import record_of
 from surveillance.alerting.grouping import records_in
+from surveillance.asking import Question, end_of, question_of
 from surveillance.configuration import Configuration
 from surveillance.detection.cluster import Cluster, Detector
-from surveillance.detection.scan.permutation import PermutationScan
 from surveillance.evaluation.known import Known
-from surveillance.evaluation.screen import screen_of
 from surveillance.line_list.record import Case
-from surveillance.looking import Decided, Question, Seen, detect, independent_looks, with_recurrence
+from surveillance.looking import Counted, Decided, Seen, detect, independent_looks, with_recurrence
 from surveillance.pipeline import change_alerts
 from surveillance.store.line_list import ListedRow
 from surveillance.use_case.model import UseCase
@@ -85,7 +84,6 @@ class Replayed:
     raised: list[Raised] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     looks: int = 0
-    scans: int = 0
 
 
 def moments(
@@ -116,8 +114,7 @@ def moments(
 class Replay:
     """One use case in one scope over one history, with any number of arms beside each other.
 
-    Every arm sees the same clusters: the detectors run once a look. Detectors that are certain to find
-    nothing are left out (`screen`), which changes no alert; `screened=False` runs them all.
+    Every arm sees the same clusters: the detectors run once a look.
     """
 
     def __init__(
@@ -129,26 +126,15 @@ class Replay:
         decided: Decided,
         period: tuple[date, date],
         arms: Sequence[Arm],
-        screened: bool = True,
     ) -> None:
         self._configuration = configuration
         self._use_case = configuration.use_cases[use_case]
         self._region = configuration.regions[scope]
         self._rows, self._decided, self._period = rows, decided, period
-        first = min((r.entry.day for r in rows if isinstance(r.entry, Case)), default=period[0])
-        last = max((r.entry.day for r in rows if isinstance(r.entry, Case)), default=period[1])
-        self._known = {
-            place.name: Known(place.name, rows, decided, min(first, period[0]), max(last, period[1]))
-            for place in self._use_case.places
-        }
+        self._known = {place.name: Known(place.name, rows, decided) for place in self._use_case.places}
         self._detectors = configuration.detectors[use_case]
         self._tracks = [_Track(arm, self._use_case, self._detectors) for arm in arms]
-        self._screens = {
-            (place.name, n): screen
-            for place in self._use_case.places
-            for n, detector in enumerate(self._detectors)
-            if screened and (screen := screen_of(detector)) is not None
-        }
+        self._before: dict[str, Counted] = {}
         self._left_out: set[str] = set()
         self._nightly: set[str] = set()
         self.done = Replayed()
@@ -162,7 +148,8 @@ class Replay:
     def steps(self) -> Iterator[Moment]:
         """Takes one look after the other, those that any arm takes."""
         nightly = all(track.arm.looks == "daily" for track in self._tracks)
-        region = self._region
+        region, ended = self._region, self._period[0] - timedelta(days=1)
+        self._before = self._counted(Moment(end_of(ended, region), ended, midnight=True))
         for moment in moments(self._rows, region.read.index, region.zone, *self._period):
             if moment.midnight or not nightly:
                 self._look(moment)
@@ -178,39 +165,26 @@ class Replay:
         (self._nightly if looks == "every_event" else self._left_out).add(detector)
 
     def _look(self, moment: Moment) -> None:
-        scope = self._region.scope.id
-        start = self._configuration.study_start(self._use_case, scope, moment.as_of)
-        question = Question(
-            self._use_case,
-            self._region,
-            start,
-            moment.as_of,
-            moment.at,
-            self._configuration.complete_from(self._use_case, scope, moment.as_of),
-            self._configuration.covered(self._use_case, scope),
-        )
         self.done.looks += 1
+        here, before = self._counted(moment), {} if moment.midnight else self._before
         out = self._left_out if moment.midnight else self._left_out | self._nightly
-        clusters = [c for known in self._known.values() for c in self._detect(question, known, out)]
-        a_day = max(int(known.counts.sum()) for known in self._known.values()) / (
-            (moment.as_of - start).days + 1
-        )
+        due = [detector for detector in self._detectors if detector.name not in out]
+        clusters = [c for place, one in here.items() for c in detect(one, due, before.get(place))]
+        if moment.midnight:
+            self._before = here
+        question = next(iter(here.values())).question
+        a_day = max(len(one.cases) for one in here.values()) / ((moment.as_of - question.start).days + 1)
         self.done.alarms += [_alarm(c, moment, a_day) for c in clusters if c.p_value is not None]
         for track in self._tracks:
             if moment.midnight or track.arm.looks == "every_event":
                 self.done.raised += track.see(question, clusters, self._known, moment)
 
-    def _detect(self, question: Question, known: Known, left_out: Collection[str]) -> list[Cluster]:
-        known.advance(question)
-        due = []
-        for n, detector in enumerate(self._detectors):
-            if detector.name in left_out:
-                continue
-            screen = self._screens.get((known.place, n))
-            if screen is None or screen.may_find(question, known):
-                due.append(detector)
-                self.done.scans += isinstance(detector, PermutationScan)
-        return detect(question, known.place, known.counted(), due) if due else []
+    def _counted(self, moment: Moment) -> dict[str, Counted]:
+        """What is counted at each place at that moment."""
+        question = question_of(self._configuration, self._use_case, self._region, moment.as_of, moment.at)
+        for known in self._known.values():
+            known.advance(question)
+        return {place: Counted(question, place, known.counted()) for place, known in self._known.items()}
 
 
 class _Track:
@@ -226,7 +200,7 @@ class _Track:
     ) -> list[Raised]:
         """What a look changes: the alerts that it opens, makes more severe, or adds records to."""
         asked = replace(question, use_case=self._use_case)
-        cases = {place: int(of_place.counts.sum()) for place, of_place in known.items()}
+        cases = {place: of_place.total for place, of_place in known.items()}
         looks_a_day = independent_looks(asked, self._detectors, cases)
         mine = [
             with_recurrence(cluster, looks_a_day)

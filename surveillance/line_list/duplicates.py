@@ -75,10 +75,13 @@ def count_once(
     same_event = [p for p in confirmed if p[0] in keys and p[1] in keys]
     same_person = [] if count.unit == "event" else list(_shared_keys(ordered, frozenset(rejected)))
     joined = {key for p in (*same_event, *same_person) for key in p}
-    counted = [_count_as_one([case]) for case in ordered if case.key not in joined]  # nearly all of them
     at = {case.key: case for case in ordered if case.key in joined}
-    counted += _count_joined(at, same_event, same_person, count)
-    return tuple(sorted(counted, key=lambda one: (one.case.day, one.case.key)))
+    represents = {one.case.key: one for one in _count_joined(at, same_event, same_person, count)}
+    return tuple(
+        represents.get(case.key) or _count_as_one([case])  # nearly all of them alone
+        for case in ordered
+        if case.key in represents or case.key not in joined
+    )
 
 
 def _count_joined(

@@ -37,8 +37,8 @@ def _container_to_json(value: Any) -> Json:
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, set | frozenset):
         return [to_json(item) for item in sorted(value)]
-    if isinstance(value, tuple | list):
-        return [to_json(item) for item in value]
+    if isinstance(value, tuple | list):  # a snapshot holds thousands of lists of texts
+        return [item if type(item) is str else to_json(item) for item in value]
     if hasattr(value, "tolist"):  # a number or an array of numpy
         return to_json(value.tolist())
     raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, delete, func, or_, select
+from sqlalchemy import ColumnElement, Engine, and_, delete, func, or_, select
 
 from surveillance.line_list.record import Case, Exclusion, RecordKey
 from surveillance.store.database import Transaction
@@ -34,7 +34,9 @@ from surveillance.store.tables import line_list, person_records, persons, record
 __all__ = [
     "EntryCount",
     "ListedRow",
+    "Then",
     "cases_known",
+    "cases_known_then",
     "cases_on",
     "count_entries",
     "count_records",
@@ -87,6 +89,14 @@ class ListedRow:
     known_until: datetime | None
 
 
+class Then(NamedTuple):
+    """Days, both included, and the time at which their cases were known."""
+
+    first_day: date
+    last_day: date
+    known_at: datetime
+
+
 class EntryCount(NamedTuple):
     """How many records a use case counts at a place (`reason` None) or does not, by reason, as of now."""
 
@@ -126,31 +136,45 @@ def replace_rows(tx: Transaction, keys: Collection[RecordKey], rows: Iterable[Li
 def cases_known(
     tx: Transaction, use_case: str, place: str, first_day: date, last_day: date, known_at: datetime
 ) -> list[Case]:
-    """The cases of these days (both included) as they were known at `known_at`, sorted by key.
+    """The cases of these days (both included) as they were known at `known_at`, sorted by key."""
+    (cases,) = cases_known_then(tx, use_case, place, [Then(first_day, last_day, known_at)])
+    return cases
+
+
+def cases_known_then(tx: Transaction, use_case: str, place: str, asked: Sequence[Then]) -> list[list[Case]]:
+    """The cases of each of several spans of days, each as known at a time of its own, sorted by key.
 
     A row is written once and its number never given again, so only rows that the last call for this use case
     and place did not see are read.
     """
-    known = tx.execute(
-        select(line_list.c.id).where(
-            line_list.c.use_case == use_case,
-            line_list.c.place == place,
-            line_list.c.day.between(first_day, last_day),
-            line_list.c.known_from <= known_at,
-            or_(line_list.c.known_until.is_(None), line_list.c.known_until > known_at),
-        )
-    )
-    numbers = known.scalars().all()
+    told = [_is_known(then) for then in asked]
+    of_place = and_(line_list.c.use_case == use_case, line_list.c.place == place)
+    found = tx.execute(select(line_list.c.id, *told).where(of_place, or_(*told)))
+    known = {row[0]: row for row in found.all()}
     kept = _kept.setdefault(tx.engine, {})
     seen = kept.get((use_case, place), {})
     new: dict[int, Case] = {}
-    for some in chunks(number for number in numbers if number not in seen):
+    for some in chunks(number for number in known if number not in seen):
         rows = tx.execute(
             select(line_list.c.id, *_ENTRY).select_from(_JOINED).where(line_list.c.id.in_(some))
         )
         new |= {number: _case(row) for number, *row in rows.all()}
-    kept[use_case, place] = cases = {n: seen[n] if n in seen else new[n] for n in numbers}
-    return sorted(cases.values(), key=lambda case: case.key)
+    still = [(n, case) for n, case in seen.items() if n in known]
+    # Those kept are in order already, which makes sorting them again cheap.
+    kept[use_case, place] = cases = dict(sorted([*still, *new.items()], key=_key))
+    return [[case for n, case in cases.items() if known[n][1 + at]] for at in range(len(asked))]
+
+
+def _key(numbered: tuple[int, Case]) -> RecordKey:
+    return numbered[1].key
+
+
+def _is_known(then: Then) -> ColumnElement[bool]:
+    return and_(
+        line_list.c.day.between(then.first_day, then.last_day),
+        line_list.c.known_from <= then.known_at,
+        or_(line_list.c.known_until.is_(None), line_list.c.known_until > then.known_at),
+    )
 
 
 def cases_on(tx: Transaction, use_case: str, place: str, first_day: date, last_day: date) -> list[Case]:

@@ -163,9 +163,8 @@ class Reading:
     def deliveries(self, alert_id: str, now: datetime) -> tuple[Sequence[Delivery], Sequence[Attempt]]:
         """Everything that was to be told of an alert, and every attempt."""
         with self.store.reading() as tx:
-            return deliveries.deliveries_of_alert(tx, alert_id, now), deliveries.attempts_of_alert(
-                tx, alert_id
-            )
+            owed = deliveries.deliveries_of_alert(tx, alert_id, now)
+            return owed, deliveries.attempts_of_alert(tx, alert_id)
 
     def sentence(self, alert: Alert) -> str:
         """What a lead reads first."""

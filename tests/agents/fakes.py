@@ -45,6 +45,9 @@ class FakeHouse:
         self.calls["evaluate"] += 1
         return False
 
+    def draw_ahead(self) -> bool:
+        return False
+
     def deliver_due(self) -> bool:
         self.calls["deliver"] += 1
         return False

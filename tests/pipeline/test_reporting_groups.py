@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from surveillance.asking import Question
 from surveillance.configuration import load_configuration
 from surveillance.detection.study import make_locations
 from surveillance.line_list.duplicates import CountedCase
 from surveillance.line_list.record import Case, RecordKey
-from surveillance.looking import Question, study_of
+from surveillance.looking import study_of
 from surveillance.reporting import Covered, with_reporting
 
 START, AS_OF = date(2024, 1, 1), date(2024, 12, 30)

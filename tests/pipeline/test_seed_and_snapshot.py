@@ -13,8 +13,17 @@ from typing import Any
 import pytest
 import yaml
 
-from small_house import House, NewHouse, background, evidence, incident, load_house, write_house
-from surveillance import looking
+from small_house import (
+    House,
+    NewHouse,
+    background,
+    busy_weeks,
+    evidence,
+    incident,
+    load_house,
+    write_house,
+)
+from surveillance import asking, looking
 from surveillance.configuration import baseline_start, load_configuration
 from surveillance.detection.cluster import Cluster
 from surveillance.line_list.classify import classify
@@ -86,11 +95,11 @@ def test_the_seed_depends_on_every_case_and_on_nothing_else(house: House) -> Non
     assert len(others | {seed}) == 5
 
 
-def _asked(house: House) -> tuple[looking.Question, looking.Seen]:
+def _asked(house: House) -> tuple[asking.Question, looking.Seen]:
     configuration = house.configuration
     use_case, region = configuration.use_cases["dune-fever"], configuration.regions["north"]
     start = configuration.study_start(use_case, "north", house.as_of)
-    question = looking.Question(use_case, region, start, house.as_of, house.now)
+    question = asking.Question(use_case, region, start, house.as_of, house.now)
     with house.store.reading() as tx:
         return question, looking.look(tx, question)
 
@@ -101,6 +110,7 @@ def _next_version(one: CountedCase) -> CountedCase:
 
 @pytest.mark.parametrize("later", [timedelta(seconds=1), timedelta(days=400)])
 def test_a_snapshot_is_enough_to_recompute_its_clusters(house: House, later: timedelta) -> None:
+    house.ingest(*busy_weeks())  # enough of yesterday that today is compared with it
     house.report(*outbreak(), incident("z0", days_ago=12, area="n4"))
     link(house, "r0", "z0")
     house.evaluate()
@@ -111,7 +121,7 @@ def test_a_snapshot_is_enough_to_recompute_its_clusters(house: House, later: tim
     for evaluation in stored:
         assert evaluation.snapshot is not None
         kept = [cluster_from_json(c) for c in evaluation.snapshot["clusters"]]
-        assert any(c.statistic for c in kept)
+        assert any("compared_with" in c.parameters for c in kept)
         assert any("link" in c.linked_by for c in kept)
         assert recompute(house, evaluation) == kept
 
@@ -149,22 +159,34 @@ def _evaluation_behind(house: House, alert_id: str) -> Evaluation:
 def recompute(house: House, evaluation: Evaluation) -> list[Cluster]:
     """The clusters of an evaluation from its snapshot, the records and the configuration alone."""
     snapshot: Mapping[str, Any] = evaluation.snapshot or {}
-    configuration = house.configuration
-    question = looking.Question(
-        use_case=configuration.use_cases[evaluation.use_case],
-        region=configuration.regions[evaluation.scope],
-        start=date.fromisoformat(snapshot["start"]),
-        as_of=date.fromisoformat(snapshot["as_of"]),
-        known_at=datetime.fromisoformat(snapshot["known_at"]),
-    )
     tied = tuple((RecordKey(*a), RecordKey(*b)) for a, b in snapshot["links"])
+    then = snapshot.get("compared_with")
+    before = None if then is None else _question(house, evaluation, then)
+    question = replace(_question(house, evaluation, snapshot), before=before)
     counted = {p: _counted(house, question, p, groups, tied) for p, groups in snapshot["cases"].items()}
-    return list(looking.find_clusters(question, looking.Seen(counted, tied, (), {}), configuration))
+    midnight = {}
+    for place, groups in snapshot["cases"].items() if before is not None else ():
+        there = {*map(tuple, groups)} - {*map(tuple, then["without"][place])}
+        there |= {*map(tuple, then["and"][place])}
+        cases = _counted(house, before, place, sorted(there), tied)
+        midnight[place] = looking.Counted(before, place, cases)
+    seen = looking.Seen(counted, tied, (), {}, before=midnight)
+    return list(looking.find_clusters(question, seen, house.configuration))
+
+
+def _question(house: House, evaluation: Evaluation, asked: Mapping[str, Any]) -> asking.Question:
+    return asking.Question(
+        use_case=house.configuration.use_cases[evaluation.use_case],
+        region=house.configuration.regions[evaluation.scope],
+        start=date.fromisoformat(asked["start"]),
+        as_of=date.fromisoformat(asked["as_of"]),
+        known_at=datetime.fromisoformat(asked["known_at"]),
+    )
 
 
 def _counted(
     house: House,
-    question: looking.Question,
+    question: asking.Question,
     place: str,
     groups: Sequence[Sequence[str]],
     tied: Sequence[Pair],

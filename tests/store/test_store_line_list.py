@@ -105,6 +105,21 @@ def test_cases_are_told_as_they_were_known_at_the_time(store: Store) -> None:
         assert line_list.current_entries(tx, {key()}) == [gone]
 
 
+def test_several_times_are_told_at_once_as_each_by_itself(store: Store) -> None:
+    rows = [
+        ListedRow(case(number=1), T0, T0 + minutes(10)),
+        ListedRow(case(number=2, area="E01000002"), T0 + minutes(10), None),
+    ]
+    _list(store, *rows)
+    times = [T0 + minutes(at) for at in (15, 5, -1)]
+    with store.reading() as tx:
+        asked = [line_list.Then(DAY, DAY + timedelta(days=9), at) for at in times]
+        asked.append(line_list.Then(DAY + timedelta(days=5), DAY + timedelta(days=9), T0 + minutes(5)))
+        together = line_list.cases_known_then(tx, "example", "residence", asked)
+        alone = [line_list.cases_known(tx, "example", "residence", *then) for then in asked]
+    assert together == alone == [[rows[1].entry], [rows[0].entry], [], []]
+
+
 def test_what_was_read_before_is_never_told_again_in_place_of_what_was_rewritten(store: Store) -> None:
     # The newest row is deleted and written anew with the same version: its number must be a new one.
     for area in ("E1", "E2", "E3"):

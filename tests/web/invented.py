@@ -206,7 +206,7 @@ class InventedSource:
     def timeliness(self) -> Sequence[Timeliness]:
         return self.partners
 
-    def deliveries(self, alert_id: str, _now: datetime) -> tuple[Sequence[Delivery], Sequence[Attempt]]:
+    def deliveries(self, _alert_id: str, _now: datetime) -> tuple[Sequence[Delivery], Sequence[Attempt]]:
         return DELIVERIES, ATTEMPTS
 
 

@@ -1,27 +1,26 @@
 """Prospective space-time permutation scan: the most unusual circles and days, without a population."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import product
+from threading import Lock
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
-from surveillance.detection.cluster import Cluster, Locations, Metric, Study
-from surveillance.detection.monte_carlo import often, p_values
+from surveillance.detection.cluster import Cluster, Locations, Metric, Reference, Study
+from surveillance.detection.monte_carlo import p_values, reached_often
 from surveillance.detection.parameters import check, evidence, flag, number, whole
-from surveillance.detection.scan import kernel, quiet, replicates
+from surveillance.detection.scan import kernel, quiet
 from surveillance.detection.scan.circles import Circles, circles_of
-from surveillance.detection.scan.expectation import expected_in
+from surveillance.detection.scan.found import Found, separate
 from surveillance.detection.scan.layout import Floats, Ints, Layout, goal_of, lay_out
+from surveillance.detection.scan.nulls import LADDER, Null, comparable
 
-# Rough steps are enough: they only keep the observed scan from taking logarithms for hopeless circles.
-LADDER = np.array([0.0, 1, 3, 8, 20, 60])
-# Rows of counts of the replicates that are scanned together; they should stay near the processor.
-BATCH_BYTES = 2 << 20
+COMPARED_WITH = "cases known at the end of {day}"
 BASIS = "the cases of these areas and of these days, as if area and day were independent"
 GROUPED = " within each of {groups} groups of areas whose reports come alike"
 OUTSIDE = "; {cases} of all cases are of areas and days that no partner covers"
@@ -41,6 +40,13 @@ class PermutationScan:
     days permuted over cases (within groups and weekdays), `replicates` times; p-value and early stopping as
     in `monte_carlo.p_values`. Recurrence interval: 1/p days, for one look a day. relative_risk is observed /
     expected.
+
+    A study with a comparable `reference` (see `nulls.comparable`) is compared with that one's replicates, and
+    `parameters` says so. Measured on 30 histories of 290 cases a year with windows to 30 days, compared with
+    the midnight before: p is on average 0.93 to 1.05 times the exact one at 0.0125, 0.83 to 1.13 times at
+    0.003, as the day begins, at noon, at its end, with a case more today, and with a cluster of 10. In a
+    single history both, of 4,999 replicates each, differ by a factor of 1.2 and 1.4 (one standard deviation).
+    On 11 histories of 5,000 cases a year with windows to 14 days, at the day's end: 0.98 and 1.07 times.
 
     Secondary clusters: each centre's best, the next highest that shares no area with a higher one, at most
     `max_clusters` in all, each with p <= `max_p`; its p-value compares with the highest of each replicate.
@@ -87,24 +93,34 @@ class PermutationScan:
             return ()
         layout = lay_out(study, circles, windows, self.max_share, self.day_of_week)
         highest = self._highest(layout)
-        # The others are weaker: where this one's p-value is too large, so are theirs.
-        if highest <= 0 or (p := self._p_of_highest(study, layout, seed, highest)) is None:
+        if highest <= 0:
             return ()
-        found = _separate(study, layout, *self._by_centre(layout), self.max_clusters)
-        others = self._p_values(layout, seed, [one.statistic for one in found[1:]])
+        null, basis = self._null_of(study, layout, seed)
+        # The others are weaker: where this one's p-value is too large, so are theirs.
+        if self._p_values(null, [highest])[0] is None:
+            self._remember(study, layout, null, highest)
+            return ()
+        found = separate(study, layout, *self._by_centre(layout, self._told_above(null)), self.max_clusters)
+        ps = self._p_values(null, [one.statistic for one in found])
         return tuple(
-            self._cluster(study, layout, one, p)
-            for one, p in zip(found, (p, *others), strict=True)
+            self._cluster(study, layout, one, p, basis)
+            for one, p in zip(found, ps, strict=True)
             if p is not None
         )
 
-    def replicate_maxima(self, study: Study, rng: np.random.Generator) -> Floats:
-        """(replicates,) the highest statistic of each, exactly; slower than asking which reach a level."""
-        circles = circles_of(study.locations, self.max_radius_km)
+    def draw(self, reference: Reference) -> None:
+        """Draws all replicates of what other studies are compared with, so that no look waits for them."""
+        study = reference.study
         windows = min(self.max_window_days, study.days)
-        layout = lay_out(study, circles, windows, self.max_share, self.day_of_week)
-        goal = goal_of(layout, LADDER, self.min_cases, self.min_window_days, keep_highest=True)
-        return self._scan(layout, int(rng.integers(0, 1 << 63)), 0, self.replicates, goal)[1]
+        if len(study.ids) >= self.min_cases and windows >= self.min_window_days:
+            self._kept_null(reference, circles_of(study.locations, self.max_radius_km)).maxima(
+                self.replicates
+            )
+
+    def replicate_maxima(self, study: Study, rng: np.random.Generator) -> Floats:
+        """(replicates,) the highest statistic of each, exactly."""
+        circles = circles_of(study.locations, self.max_radius_km)
+        return self._null(study, circles, int(rng.integers(0, 1 << 63))).maxima(self.replicates)
 
     def _is_quiet(self, study: Study, circles: Circles, windows: int) -> bool:
         """Whether nothing reaches a level that chance was seen to reach often; see `quiet`."""
@@ -124,21 +140,46 @@ class PermutationScan:
         quiet.remember(circles, (self, study.place), quiet.still(known, counts))
         return True
 
-    def _p_of_highest(self, study: Study, layout: Layout, seed: int, highest: float) -> float | None:
-        """Its p-value; where chance reaches it often, that is remembered for the next look."""
-        seen = np.zeros(2, np.int64)
-
-        def reached(first: int, count: int, levels: Floats) -> Ints:
-            levels_reached = self._reached(layout, seed, first, count, levels)
-            seen[:] += (levels_reached > 0).sum(), count
-            return levels_reached
-
-        (p,) = p_values([highest], reached, self.replicates, self.max_p, self.sequential_exceedances)
-        if p is None and often(int(seen[0]), int(seen[1]), self.max_p):
+    def _remember(self, study: Study, layout: Layout, null: Null, highest: float) -> None:
+        """A level that chance reaches often is remembered for the next look, where this one stayed below."""
+        level = reached_often(null.drawn, self.max_p)
+        if level >= highest:
             counts = quiet.counts_of(study, len(layout.recent))
-            above = highest + quiet.STEP  # what reaches it again is no news either
+            above = max(level, highest + quiet.STEP)  # what reaches this look's again is no news either
             quiet.remember(layout.circles, (self, study.place), quiet.Quiet(above, counts))
-        return p
+
+    def _null_of(self, study: Study, layout: Layout, seed: int) -> tuple[Null, dict[str, str]]:
+        """The replicates that the study is compared with, and how the evidence says which they are."""
+        reference, windows = study.reference, len(layout.recent)
+        if reference is not None and comparable(reference.study, study, windows):
+            circles = circles_of(reference.study.locations, self.max_radius_km)
+            if circles is layout.circles:
+                basis = {"compared_with": COMPARED_WITH.format(day=reference.study.as_of)}
+                return self._kept_null(reference, circles), basis
+        return self._null_with(layout, seed), {}
+
+    def _kept_null(self, reference: Reference, circles: Circles) -> Null:
+        """The same for every look that is compared with the same study."""
+        with _lock:
+            kept = _nulls.setdefault(reference.study, {})
+            if (self, reference.seed) not in kept:
+                # The same draw as in `detect`: a look at the study itself has these very replicates.
+                seed = int(np.random.default_rng(reference.seed).integers(0, 1 << 63))
+                kept[self, reference.seed] = self._null(reference.study, circles, seed)
+            return kept[self, reference.seed]
+
+    def _null(self, study: Study, circles: Circles, seed: int) -> Null:
+        windows = min(self.max_window_days, study.days)
+        return self._null_with(lay_out(study, circles, windows, self.max_share, self.day_of_week), seed)
+
+    def _null_with(self, layout: Layout, seed: int) -> Null:
+        return Null(layout, seed, self.min_cases, self.min_window_days, self.threads)
+
+    def _told_above(self, null: Null) -> float:
+        """The highest statistic of the replicates drawn whose p-value is too large to be told; 0: of none."""
+        maxima = np.unique(null.drawn)
+        first = bisect_left(maxima, True, key=lambda one: self._p_values(null, [one])[0] is not None)
+        return float(maxima[first - 1]) if first else 0.0
 
     def _highest(self, layout: Layout) -> float:
         """The highest statistic of all."""
@@ -147,51 +188,25 @@ class PermutationScan:
             kernel.scan_highest(layout.recent_location, layout.recent_age, layout.null, layout.ground, goal)
         )
 
-    def _by_centre(self, layout: Layout) -> tuple[Floats, Ints]:
-        """Each centre's highest statistic, and its circle's end in the order, window index and count."""
-        goal = goal_of(layout, LADDER, self.min_cases, self.min_window_days, keep_highest=True)
+    def _by_centre(self, layout: Layout, above: float) -> tuple[Floats, Ints]:
+        """Each centre's highest statistic, 0 where it is not above `above`; its circle's end in the order,
+        window index and count."""
+        ladder = np.unique([above, *LADDER[above < LADDER]])
+        goal = goal_of(layout, ladder, self.min_cases, self.min_window_days, keep_highest=True)
         highest = np.zeros(len(layout.circles.centres))
         where = np.zeros((len(highest), 3), np.int64)
         kernel.scan_observed(
             layout.recent_location, layout.recent_age, layout.null, layout.ground, goal, highest, where
         )
+        highest[highest <= above] = 0
         return highest, where
 
-    def _p_values(self, layout: Layout, seed: int, statistics: Sequence[float]) -> tuple[float | None, ...]:
-        def reached(first: int, count: int, levels: Floats) -> Ints:
-            return self._reached(layout, seed, first, count, levels)
+    def _p_values(self, null: Null, statistics: Sequence[float]) -> tuple[float | None, ...]:
+        return p_values(statistics, null.reached, self.replicates, self.max_p, self.sequential_exceedances)
 
-        return p_values(statistics, reached, self.replicates, self.max_p, self.sequential_exceedances)
-
-    def _reached(self, layout: Layout, seed: int, first: int, count: int, levels: Floats) -> Ints:
-        goal = goal_of(layout, levels, self.min_cases, self.min_window_days, keep_highest=False)
-        return self._scan(layout, seed, first, count, goal)[0]
-
-    def _scan(
-        self, layout: Layout, seed: int, first: int, count: int, goal: kernel.Goal
-    ) -> tuple[Ints, Floats]:
-        """Levels reached by, and highest statistic of, `count` replicates from number `first`."""
-        reached, best = np.zeros(count, np.int64), np.zeros(count)
-        drawn = min(int(layout.recent[-1]), int(layout.ground.weight.any(axis=1).sum()))
-        row_bytes = goal.blocks * drawn * replicates.BLOCK_WORDS * 8
-        batch = max(2, min(BATCH_BYTES // max(row_bytes, 1), -(-count // self.threads)))
-
-        def scan_batch(start: int) -> None:
-            part = slice(start, min(start + batch, count))
-            kernel.scan_replicates(
-                seed, first + start, layout.null, layout.ground, goal, reached[part], best[part]
-            )
-
-        starts = range(0, count, batch)
-        if self.threads == 1 or len(starts) == 1:
-            for start in starts:
-                scan_batch(start)
-        else:
-            with ThreadPoolExecutor(self.threads) as pool:
-                list(pool.map(scan_batch, starts))
-        return reached, best
-
-    def _cluster(self, study: Study, layout: Layout, found: "_Found", p: float) -> Cluster:
+    def _cluster(
+        self, study: Study, layout: Layout, found: Found, p: float, basis: Mapping[str, str]
+    ) -> Cluster:
         first_day = study.days - found.window_days
         held = np.isin(study.location, found.locations) & (study.day >= first_day)
         codes = study.locations.codes
@@ -211,7 +226,7 @@ class PermutationScan:
             statistic=found.statistic,
             p_value=p,
             recurrence_interval_days=1 / p,
-            parameters=evidence(self),
+            parameters={**evidence(self), **basis},
             expected_basis=basis_of(study),
         )
 
@@ -224,48 +239,9 @@ def basis_of(study: Study) -> str:
     return words + (OUTSIDE.format(cases=study.outside_coverage) if study.outside_coverage else "")
 
 
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """A cylinder that stands out: the circle's centre row and locations, its window and its evidence."""
-
-    row: int
-    code: str
-    locations: npt.NDArray[np.int32]
-    window_days: int
-    observed: int
-    expected: float
-    statistic: float
-
-
-def _separate(study: Study, layout: Layout, highest: Floats, where: Ints, most: int) -> list[_Found]:
-    """The highest, then the next highest that shares no location with one taken, at most `most`."""
-    taken = np.zeros(layout.circles.positions.shape[0], np.bool_)
-    result: list[_Found] = []
-    for statistic in np.unique(highest[highest > 0])[::-1]:
-        equals = [
-            _found(study, layout, int(row), highest, where) for row in np.flatnonzero(highest == statistic)
-        ]
-        for one in sorted(equals, key=lambda one: (len(one.locations), one.window_days, one.code)):
-            if len(result) < most and not taken[one.locations].any():
-                taken[one.locations] = True
-                result.append(one)
-        if len(result) == most:
-            break
-    return result
-
-
-def _found(study: Study, layout: Layout, row: int, highest: Floats, where: Ints) -> _Found:
-    after, window, count = (int(value) for value in where[row])
-    ground, start = layout.ground, layout.circles.first[row]
-    return _Found(
-        row=row,
-        code=study.locations.codes[layout.circles.centres[row]],
-        locations=layout.circles.order[start:after],
-        window_days=window + 1,
-        observed=count,
-        expected=float(expected_in(kernel.cases_in(ground, start, after), ground.share, window)),
-        statistic=float(highest[row]),
-    )
+# Of studies that others are compared with, as long as those are kept: by scan and seed.
+_nulls: WeakKeyDictionary[Study, dict[tuple[PermutationScan, int], Null]] = WeakKeyDictionary()
+_lock = Lock()
 
 
 def warm() -> None:

@@ -7,7 +7,7 @@ after such cases only those circles are asked. The largest share of the cases gr
 that it can come to are asked from the start.
 
 Exactness: whatever reaches the level is tested in full, and a scan from nothing gives up on what does not,
-but for a chance of less than one in a million; see `monte_carlo.often`.
+but for a chance of less than one in a million; see `monte_carlo.reached_often`.
 """
 
 from dataclasses import dataclass, replace

@@ -22,6 +22,7 @@ from surveillance.log import configure_logging
 from surveillance.service import build_service
 from surveillance.settings import Settings
 from surveillance.store.database import Store, transient
+from surveillance.web.provider import load_provider
 
 log = structlog.get_logger()
 
@@ -81,16 +82,22 @@ def web() -> None:
     """Serve the leads' pages."""
     import uvicorn
 
+    from surveillance.cli.first_account import tell_of_first_account
     from surveillance.cli.pages import make_pages
 
     settings = Settings()
     configure_logging(settings.log_format)
+    pages = make_pages(settings)
+    tell_of_first_account(settings)
     uvicorn.run(
-        make_pages(settings),
+        pages,
         host=settings.web_host,
         port=settings.web_port,
         log_config=None,
         access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or None,
     )
 
 
@@ -110,6 +117,7 @@ def check(
     """Check all configuration: every mistake with its file, key and fix."""
     settings = Settings(config_dir=config_dir) if config_dir else Settings()
     found = load_configuration(settings.config_dir)
+    load_provider(settings.config_dir, None, found.regions, found.use_cases)
     typer.echo(
         f"{settings.config_dir}: {len(found.use_cases)} use cases, {len(found.partners)} partners, "
         f"{len(found.regions)} scopes; no mistakes"

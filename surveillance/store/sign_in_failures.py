@@ -23,7 +23,7 @@ def wait_after(failures: int) -> timedelta:
     if failures < FREE_ATTEMPTS:
         return timedelta()
     doublings = min(failures - FREE_ATTEMPTS, 10)
-    return min(FIRST_WAIT * 2**doublings, LONGEST_WAIT)
+    return min(FIRST_WAIT * int(2**doublings), LONGEST_WAIT)
 
 
 def attempt(tx: Transaction, name_mac: str, now: datetime) -> tuple[bool, datetime | None]:

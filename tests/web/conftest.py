@@ -1,19 +1,17 @@
 """The configuration of the small house, and services over it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from visiting import Service, copy_of, make_service
+from visiting import NewService, Service, copy_of, make_service
 
 from small_house import load_house
 from surveillance import passwords
 from surveillance.configuration import Configuration
 from surveillance.store.database import Store
-
-NewService = Callable[..., Service]
 
 
 @pytest.fixture(autouse=True)

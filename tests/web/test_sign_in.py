@@ -4,9 +4,8 @@ from datetime import timedelta
 
 import pytest
 from limits import parse
-from visiting import AUDIT_KEY, PASSWORD, Browser, Service
+from visiting import AUDIT_KEY, PASSWORD, Browser, NewService, Service
 
-from conftest import NewService  # type: ignore[attr-defined]
 from surveillance.access.person import Grant
 from surveillance.store import audit
 from surveillance.store.sign_in_failures import FREE_ATTEMPTS

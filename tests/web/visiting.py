@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
@@ -184,6 +184,10 @@ class Service:
 
     def later(self, **length: float) -> None:
         self.clock[0] += timedelta(**length)
+
+
+NewService = Callable[..., Service]
+"""Makes a service with an empty database; the options are those of `make_service`."""
 
 
 def many() -> Limits:

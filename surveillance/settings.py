@@ -47,6 +47,15 @@ class Settings(BaseSettings):
         min_length=32,
         description="key of the audit chain; it is nowhere in the database",
     )
+    session_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="key of people's session cookies; without it one is derived from audit_key",
+    )
+    oidc_secret: SecretStr | None = Field(
+        default=None,
+        description="secret that the identity provider of access.yaml gave this service, if it gave one",
+    )
     batch_messages: int = Field(default=1000, ge=1, description="most messages in one transaction")
     batch_wait_seconds: float = Field(default=0.02, gt=0, description="longest wait for a batch to fill")
     fetch_wait_ms: int = Field(default=100, ge=1, description="longest wait of one fetch at the broker")
@@ -85,6 +94,10 @@ class Settings(BaseSettings):
     )
     mail_ca_file: Path | None = Field(
         default=None, description="certificates that vouch for the mail server; none: the system's"
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="addresses, comma separated, of proxies whose X-Forwarded-For and -Proto are believed",
     )
     log_format: str = Field(default="console", pattern="^(console|json)$", description="console or json")
 

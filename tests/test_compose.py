@@ -116,7 +116,7 @@ def test_every_secret_comes_from_the_env_file_and_its_absence_is_told() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     required = set(re.findall(r"\$\{(\w+):\?copy \.env\.example to \.env and fill it in\}", text))
     example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    assert required == example.keys() == {"POSTGRES_PASSWORD", "DEAD_LETTER_KEY", "AUDIT_KEY"}
+    assert required == example.keys() == {"POSTGRES_PASSWORD", "DEAD_LETTER_KEY", "AUDIT_KEY", "SESSION_KEY"}
     assert set(example.values()) == {""}, "an example that works is a password that everybody knows"
     secrets = [
         v for s in SERVICES for k, v in environment(s).items() if "PASSWORD" in k or k.endswith("_KEY")

@@ -21,6 +21,7 @@ _MODULES = (
     "records",
     "delivery",
     "audit",
+    "accounts",
     *STANDALONE,
 )
 

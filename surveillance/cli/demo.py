@@ -12,6 +12,7 @@ import numpy as np
 import typer
 
 from surveillance.alerting.alert import Alert, State
+from surveillance.cli.first_account import show_first
 from surveillance.cli.progress import console, progress_bar
 from surveillance.cli.stack import Stack, StackFailed
 from surveillance.events.topics import topic_name
@@ -52,6 +53,8 @@ def demo(
     """
     console.print("Everything in this demo is simulated: no record is of a person.")
     with Stack(directory, Settings().config_dir) as stack, _until_interrupted():
+        # Here, since what the pages' own process prints goes to a file; who runs a demo reads this.
+        show_first(stack.register.add_first())
         stack.start("worker", "web")
         _tell_where(stack)
         world = _world(stack)

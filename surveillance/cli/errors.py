@@ -12,6 +12,7 @@ class Mistake(ValueError):
 # without waiting for them, and an error of a room that is not loaded cannot have been raised.
 _OURS = {
     "surveillance.cli.errors": ("Mistake",),
+    "surveillance.accounts": ("AccountFault",),
     "surveillance.alerting.identifying": ("Identifying",),
     "surveillance.alerting.workflow": ("NotAllowed",),
     "surveillance.deciding": ("Unknown",),

@@ -24,6 +24,7 @@ from surveillance.service import build_service
 from surveillance.settings import Settings
 from surveillance.store.database import Store, transient
 from surveillance.use_case.fault import ConfigError
+from surveillance.web.provider import load_provider
 
 log = structlog.get_logger()
 
@@ -88,11 +89,13 @@ def web() -> None:
     """Serve the leads' pages."""
     import uvicorn
 
+    from surveillance.cli.first_account import tell_of_first_account
     from surveillance.cli.pages import make_pages
 
     settings = Settings()
     configure_logging(settings.log_format)
     pages = make_pages(settings)
+    tell_of_first_account(settings)
     _keep_what_is_loaded()
     uvicorn.run(
         pages,
@@ -100,6 +103,9 @@ def web() -> None:
         port=settings.web_port,
         log_config=None,
         access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or None,
     )
 
 
@@ -121,6 +127,7 @@ def check(
     found = load_configuration(settings.config_dir)
     if faults := unmet_needs(found.receivers.values(), settings):
         raise ConfigError(faults)
+    load_provider(settings.config_dir, None, found.regions, found.use_cases)
     typer.echo(
         f"{settings.config_dir}: {len(found.use_cases)} use cases, {len(found.partners)} partners, "
         f"{len(found.regions)} scopes, {len(found.receivers)} receivers; no mistakes"

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from surveillance.accounts import Register
 from surveillance.cli.errors import Mistake
+from surveillance.cli.keys import audit_key_of
 from surveillance.cli.operate import topic_specs
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.kafka.admin import create_topics
@@ -20,6 +22,7 @@ from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.kafka.ports import free_port
 from surveillance.settings import Settings
 from surveillance.store.database import Store
+from surveillance.web.house import utc_now
 
 _STOP_SECONDS = 10.0
 _MARKER = ".surveillance"
@@ -67,6 +70,7 @@ class Stack:
         marker.touch()
 
     def _prepare(self) -> None:
+        web_port = self.options.get("web_port") or free_port()
         chosen: dict[str, Any] = {
             "config_dir": self.config_dir.resolve(),
             "database_url": f"sqlite:///{(self.directory / 'surveillance.db').resolve()}",
@@ -74,7 +78,8 @@ class Stack:
             "dead_letter_key": secrets.token_hex(32),
             "audit_key": secrets.token_hex(32),
             "metrics_port": free_port(),
-            "web_port": free_port(),
+            "web_port": web_port,
+            "web_url": f"http://127.0.0.1:{web_port}",
             "partitions": 1,
             "fetch_wait_ms": 20,  # the embedded broker answers only after this
             **self.options,
@@ -85,6 +90,11 @@ class Stack:
         self.store = Store.open(self.settings.database_url.get_secret_value())
         self.store.upgrade()
         create_topics(self.broker.address, topic_specs(self.configuration, self.settings))
+
+    @property
+    def register(self) -> Register:
+        """The accounts of its database."""
+        return Register(self.store, audit_key_of(self.settings), utc_now)
 
     def start(self, *commands: str) -> None:
         """Starts `surveillance worker`, `surveillance web`: each in a process of its own, with its log."""

@@ -2,14 +2,17 @@
 
 import json
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
@@ -20,9 +23,23 @@ from surveillance.access.role import Permission
 from surveillance.alerting import wording
 from surveillance.deciding import Desk
 from surveillance.web import words
+from surveillance.web.door import API, SessionDoor
+from surveillance.web.guard import READS, Guard, HeadLikeGet, origin_of
 from surveillance.web.house import HERE, Door, House, OpenDoor, People, Render, Rooms, nobody_known, utc_now
 from surveillance.web.map import LEGEND, ratio_words
-from surveillance.web.rooms import acts, alerts, erasing, geography, live, opening, queue, trail
+from surveillance.web.rooms import (
+    accounts,
+    acts,
+    alerts,
+    erasing,
+    geography,
+    live,
+    opening,
+    queue,
+    sign_in,
+    trail,
+)
+from surveillance.web.session import VISIT
 from surveillance.web.source import AlertSource
 from surveillance.web.summary import support_lines
 
@@ -37,12 +54,15 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    # To nobody else; with no-referrer, browsers would not say either from where a form of ours was sent.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
     "Cache-Control": "no-store",
 }
+HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 log = structlog.get_logger(__name__)
 Answer = Callable[[Request], Awaitable[Response]]
@@ -56,6 +76,8 @@ ROOMS: Rooms = (
     live.add_to,
     geography.add_to,
     trail.add_to,
+    accounts.add_to,
+    sign_in.add_to,
 )
 """The rooms of the house: a new group of pages is a new module beside `alerts` and one entry here."""
 
@@ -63,6 +85,7 @@ ROOMS: Rooms = (
 LINKS = (
     ("Alerts", "/", Permission.READ_ALERTS),
     ("Audit", "/audit", Permission.READ_AUDIT),
+    ("Accounts", "/accounts", Permission.MANAGE_ACCOUNTS),
 )
 """The main navigation: title, path, and what a person must be allowed to see the link."""
 
@@ -79,28 +102,41 @@ def make_web(
 ) -> FastAPI:
     """The web application over `source` and `desk`.
 
-    `door`: who asks. `hosts`: names under which it may be asked for (`*.example.org`, `*` for any): another
-    site that points its own name at this address gets nothing. `now`: an aware clock, for ages and due times.
+    `door`: who asks; without one everybody is let in, for tests. `hosts`: names under which it may be asked
+    for (`*.example.org`, `*` for any): another site that points its own name at this address gets nothing.
+    `now`: an aware clock, for ages and due times.
     """
     app = FastAPI(
         title="Public health surveillance", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
-    render = _renderer(source)
-    house = House(source, desk, render, door or OpenDoor(), now, audit_key, people)
+    door = door or OpenDoor()
+    render = _renderer(source, door)
+    house = House(source, desk, render, door, now, audit_key, people)
     app.state.door = house.door
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for add_to in ROOMS:
         add_to(app, house)
     _add_health(app, source)
     app.add_exception_handler(HTTPException, _explain(render))  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _explain_values(render))  # type: ignore[arg-type]
     # The last added is the outermost: headers stand on every answer, also where a host is refused.
+    if isinstance(door, SessionDoor):
+        app.add_middleware(
+            Guard,
+            seal=door.seal,
+            origins=frozenset({origin_of(door.web_url)}),
+            clock=now,
+            problem=partial(_problem, render=render),
+        )
+    app.add_middleware(HeadLikeGet)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
-    app.middleware("http")(_with_headers(render))
+    https = isinstance(door, SessionDoor) and door.seal.secure
+    app.middleware("http")(_with_headers(render, HEADERS | HTTPS_ONLY if https else HEADERS))
     return app
 
 
-def _renderer(source: AlertSource) -> Render:
-    """A function that renders a template; support lines stand on every page."""
+def _renderer(source: AlertSource, door: Door) -> Render:
+    """A function that renders a template; support lines and the token of forms stand on every page."""
     environment = Environment(
         loader=PackageLoader("surveillance.web"),
         autoescape=True,
@@ -118,10 +154,24 @@ def _renderer(source: AlertSource) -> Render:
     lines = support_lines(source.use_cases)
 
     def render(template: str, person: Person | None = None, status: int = 200, **values: Any) -> HTMLResponse:
-        of_every_page = {"support_lines": lines, "status": status, "person": person, "links": _links(person)}
+        of_every_page = {
+            "support_lines": lines,
+            "status": status,
+            "person": person,
+            "links": _links(person),
+            "csrf": _form_token(door),
+        }
         return HTMLResponse(environment.get_template(template).render(of_every_page | values), status)
 
     return render
+
+
+def _form_token(door: Door) -> str:
+    """What the forms of this visit carry; empty where there is no session."""
+    visit = VISIT.get()
+    if visit is None or visit.session is None or not isinstance(door, SessionDoor):
+        return ""
+    return door.seal.csrf(visit.session)
 
 
 def _links(person: Person | None) -> list[tuple[str, str]]:
@@ -152,18 +202,49 @@ def _explain(render: Render) -> Callable[[Request, HTTPException], Response]:
     """An error as a page for people, as JSON below /api. It never repeats what was asked for."""
 
     def explain(request: Request, problem: HTTPException) -> Response:
-        return _problem(request, render, problem.status_code)
+        if problem.status_code == 401 and not request.url.path.startswith(API):
+            return _to_sign_in(request)
+        answer = _problem(request, problem.status_code, render)
+        answer.headers.update(problem.headers or {})
+        if problem.status_code == 401:
+            answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
 
     return explain
 
 
-def _problem(request: Request, render: Render, status: int) -> Response:
+def _explain_values(render: Render) -> Callable[[Request, RequestValidationError], Response]:
+    """Which values do not fit and why, without the values: they may be a password, or about a person."""
+
+    def explain(request: Request, problem: RequestValidationError) -> Response:
+        if not request.url.path.startswith(API):
+            return _problem(request, 422, render)
+        faults = [{"where": fault["loc"], "problem": fault["msg"]} for fault in problem.errors()]
+        return JSONResponse({"error": 422, "faults": faults}, 422)
+
+    return explain
+
+
+def _to_sign_in(request: Request) -> Response:
+    """To the sign-in page, and from there back. A page's own requests are told to load the page anew."""
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    where = "/sign-in" if request.method not in READS else f"/sign-in?{urlencode({'next': path})}"
+    if "hx-request" in request.headers:
+        return Response(status_code=401, headers={"HX-Redirect": "/sign-in", "WWW-Authenticate": "Session"})
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return Response(status_code=401, headers={"WWW-Authenticate": "Session"})
+    return RedirectResponse(where, 303)
+
+
+def _problem(request: Request, status: int, render: Render) -> Response:
     if request.url.path.startswith(("/api/", "/health/")):
         return Response(json.dumps({"error": status}), status, media_type="application/json")
     return render("problem.html", status=status)
 
 
-def _with_headers(render: Render) -> Callable[[Request, Answer], Awaitable[Response]]:
+def _with_headers(
+    render: Render, headers: Mapping[str, str]
+) -> Callable[[Request, Answer], Awaitable[Response]]:
     """Headers on every answer, and a plain page where something broke."""
 
     async def answer(request: Request, call_next: Answer) -> Response:
@@ -173,9 +254,9 @@ def _with_headers(render: Render) -> Callable[[Request, Answer], Awaitable[Respo
             log.error(
                 "page failed", route=_route(request), problem=type(problem).__name__, at=_raised_at(problem)
             )
-            response = _problem(request, render, 500)
-        kept = response.headers.get("Cache-Control", HEADERS["Cache-Control"])
-        response.headers.update(HEADERS | {"Cache-Control": kept})
+            response = _problem(request, 500, render)
+        kept = response.headers.get("Cache-Control", headers["Cache-Control"])
+        response.headers.update(headers | {"Cache-Control": kept})
         if request.url.path.startswith("/static/"):
             response.headers["Cache-Control"] = "no-cache"  # kept, but checked by its tag at every use
         return response

@@ -87,8 +87,10 @@ class House:
             audit.append(tx, self.audit_key, audit.Entry(person.id, act, subject, self.now(), facts))
 
 
-def needs(permission: Permission) -> Any:
-    """A dependency: the person who asks, who has the permission somewhere. Else 401 or 403.
+def needs(permission: Permission | None, everywhere: bool = False) -> Any:
+    """A dependency: the person who asks, who has the permission somewhere (None: whoever signed in).
+
+    `everywhere`: in every scope and use case, those to come included. Else 401 or 403.
 
     Where it matters which scope or use case, the page asks `house.alert` or `person.may` itself.
     """
@@ -98,11 +100,13 @@ def needs(permission: Permission) -> Any:
         person = door.person(request)
         if person is None:
             raise HTTPException(401)
-        if not person.may(permission):
+        may = person.may_everywhere if everywhere else person.may
+        if permission is not None and not may(permission):
             raise HTTPException(403)
         return person
 
-    admit.permission = permission  # type: ignore[attr-defined]  # read by the test of every route and role
+    # Read by the test of every route and role.
+    admit.permission, admit.everywhere = permission, everywhere  # type: ignore[attr-defined]
     return Depends(admit)
 
 

@@ -1,8 +1,10 @@
 """What a role may do, and where."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from surveillance.access.person import Grant, Person
+from surveillance.access.person import Grant, Person, deputy_grants
 from surveillance.access.role import PERMISSIONS, Permission, Role
 
 SMALL_NUMBERS = {Permission.READ_CASES, Permission.DECIDE, Permission.ACT, Permission.ERASE}
@@ -39,3 +41,39 @@ def test_grants_do_not_lend_each_other_places() -> None:
 
 def test_nobody_without_a_grant_may_anything() -> None:
     assert not any(Person("nobody").may(permission) for permission in Permission)
+
+
+IDS = st.none() | st.frozensets(st.sampled_from(["north", "south", "falls"]), min_size=1)
+GRANTS = st.builds(Grant, st.sampled_from(Role), IDS, IDS)
+
+
+@given(GRANTS)
+def test_a_grant_is_read_as_it_is_written(grant: Grant) -> None:
+    assert Grant.parse(str(grant)) == grant
+
+
+@pytest.mark.parametrize("text", ["", "chief", "lead:", "lead:a,", "lead:*,a", "lead:a:b:c", "lead:a:"])
+def test_what_is_no_grant_is_refused_with_how_one_is_written(text: str) -> None:
+    with pytest.raises(ValueError, match="a grant is ROLE"):
+        Grant.parse(text)
+
+
+@given(st.lists(GRANTS, max_size=3), st.lists(GRANTS, max_size=3))
+def test_a_deputy_may_what_both_may_and_never_more(own: list[Grant], wanted: list[Grant]) -> None:
+    deputy = Person("deputy", deputy_grants(own, wanted))
+    for permission in Permission:
+        for scope in ("north", "south", "elsewhere"):
+            for use_case in ("falls", "else"):
+                if deputy.may(permission, scope, use_case):
+                    assert Person("own", tuple(own)).may(permission, scope, use_case)
+                    assert Person("wanted", tuple(wanted)).may(permission, scope, use_case)
+    assert set(own) <= set(deputy_grants(own, own)), "a deputy of the same grants may the same"
+
+
+def test_everywhere_is_more_than_every_place_by_name() -> None:
+    named = Person("named", (Grant(Role.OPERATOR, frozenset({"north"})),))
+    every = Person("every", (Grant(Role.OPERATOR),))
+    assert named.may(Permission.MANAGE_ACCOUNTS)
+    assert not named.may_everywhere(Permission.MANAGE_ACCOUNTS)
+    assert every.may_everywhere(Permission.MANAGE_ACCOUNTS)
+    assert not every.may_everywhere(Permission.READ_CASES)

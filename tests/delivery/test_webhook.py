@@ -134,15 +134,19 @@ def test_nobody_listening_is_an_outage_that_names_no_address() -> None:
     assert failed.value.__cause__ is None
 
 
+IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+
+
 @pytest.mark.parametrize(
     ("said", "waits"),
     [
         ("120", timedelta(seconds=120)),
-        (format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), timedelta(hours=1)),
+        (IN_AN_HOUR, timedelta(hours=1)),
         ("Wed, 21 Oct 2015 07:28:00 GMT", timedelta()),
         ("soon", None),
         ("", None),
     ],
+    ids=["seconds", "date", "past", "words", "nothing"],
 )
 def test_a_receiver_may_say_when_to_come_again(server, said, waits) -> None:
     server.answers = [status(429, retry_after=said)]

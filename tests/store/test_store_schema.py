@@ -7,6 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect
 
+from surveillance.store import tables_accounts  # noqa: F401  # adds its tables to those of Base
 from surveillance.store.database import Store
 from surveillance.store.schema import SchemaFault
 from surveillance.store.tables import Base

@@ -5,6 +5,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
+from surveillance.store import tables_accounts  # noqa: F401  # adds its tables to those of Base
 from surveillance.store.tables import Base
 
 

@@ -256,7 +256,7 @@ def _with_headers(
             )
             response = _problem(request, 500, render)
         kept = response.headers.get("Cache-Control", headers["Cache-Control"])
-        response.headers.update(headers | {"Cache-Control": kept})
+        response.headers.update({**headers, "Cache-Control": kept})
         if request.url.path.startswith("/static/"):
             response.headers["Cache-Control"] = "no-cache"  # kept, but checked by its tag at every use
         return response

@@ -55,18 +55,17 @@ class Calendar:
     def complete(self, first: int, on: date, delay_days: int) -> Iterator[int]:
         """The periods from `first` on that may be published on a day: whose release day has come."""
         number = first
-        while release_day(self.days(number).last, delay_days) <= on:
+        while self.release_day(number, delay_days) <= on:
             yield number
             number += 1
+
+    def release_day(self, number: int, delay_days: int) -> date:
+        """The first Monday after a period on which reports have had so many days to arrive."""
+        settled = self.days(number).last + timedelta(days=1 + delay_days)
+        return settled + timedelta(days=-settled.weekday() % 7)
 
     def _first(self, number: int) -> date:
         if self.period == "week":
             return date.fromordinal(number * 7 + 1)
         month = number * MONTHS[self.period]
         return date(month // 12, month % 12 + 1, 1)
-
-
-def release_day(last: date, delay_days: int) -> date:
-    """The first Monday after a period's last day on which reports have had so many days to arrive."""
-    settled = last + timedelta(days=1 + delay_days)
-    return settled + timedelta(days=-settled.weekday() % 7)

@@ -90,4 +90,3 @@ def standing(cases: float, at: Limits) -> Standing:
 def chance_alone(areas: int) -> float:
     """How many of so many areas lie outside the 95 % limits by chance alone, on average."""
     return areas * (1 - MOST)
-

@@ -8,6 +8,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from surveillance.store import tables_releases  # noqa: F401  # so that every table is known to its metadata
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7_310_151_201  # any number that no other use of advisory locks takes
 

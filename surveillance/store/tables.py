@@ -87,6 +87,14 @@ class Listed(Base):
             postgresql_where=text("known_until IS NULL"),
         ),
         Index("ix_line_list_record", "record"),
+        Index(
+            "ix_line_list_cases",
+            "use_case",
+            "place",
+            "id",
+            sqlite_where=text("known_until IS NULL AND reason IS NULL"),
+            postgresql_where=text("known_until IS NULL AND reason IS NULL"),
+        ),
         {"sqlite_autoincrement": True},  # no number twice: what was read under one is kept between looks
     )
 

@@ -17,7 +17,8 @@ small count comes back by subtraction between areas, levels, spans and successiv
    of it has eight or more; else the whole table is withheld, and with it every finer level. So no small cell
    ever stands beside published ones from which it could be subtracted.
 5. Room for small periods. All tables of a block sum to the same total, so a total that the tables pin down
-   could pin a small period. A table is withheld where it would leave a small period less than 0-7.
+   could pin a small period. A table is withheld where it would leave a small period less than 0-7. Nobody can
+   tell that from rule 4; a table of one cell, of which one could, is never published.
 
 Who is attacking: somebody who knows this text, the code, the configuration, the populations and every release
 ever made, which tables were withheld and why that can be, and has any computing power; but no single record.

@@ -32,8 +32,10 @@ PublishedTable = Mapping[str, int]
 def publish_block(periods: Sequence[Published], tables: Sequence[Table]) -> dict[str, PublishedTable | None]:
     """By name, the tables as they are published beside the block's periods; None: withheld.
 
-    Tables are asked in the order given, coarser levels of a chain before finer ones. Raises ValueError where
-    a table counts other cases than the rest.
+    Tables are asked in the order given, coarser levels of a chain before finer ones. One with a single cell
+    never is: it would be the total, and to withhold it would tell that the total leaves a small period no
+    room, while any other table may be withheld because its cases stand in one cell. Raises ValueError where a
+    table counts other cases than the rest.
     """
     if len({sum(table.cells.values()) for table in tables}) > 1:
         raise ValueError("tables: they do not count the same cases; build all of them from one tally")
@@ -41,6 +43,9 @@ def publish_block(periods: Sequence[Published], tables: Sequence[Table]) -> dict
     accepted: list[Table] = []
     broken: set[str] = set()
     for table in tables:
+        if len(table.cells) < 2:
+            published[table.name] = None
+            continue
         whole = _publish(table)
         if table.chain in broken or whole is None or not _leaves_room(periods, [*accepted, table]):
             published[table.name] = None
@@ -85,7 +90,7 @@ def _chain_total(chain: Sequence[Table]) -> Bounds:
     parts: dict[str, Bounds] = {}
     for table in reversed(chain):
         here = {cell: _narrow(bounds(protect(count)), parts.get(cell)) for cell, count in table.cells.items()}
-        parts = _sum_up(here, table.within)
+        parts = _sum_up(here, {} if table is chain[0] else table.within)
     return parts[""]
 
 

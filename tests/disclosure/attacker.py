@@ -129,7 +129,8 @@ class Attack:
         shown = list(zip(counts["period"].values(), views.periods, strict=True))
         for name, table in views.tables.items():
             shown += [(counts[name][cell], value) for cell, value in (table or {}).items()]
-        chosen = [n for n, table in views.tables.items() if table is None] if withheld else []
+        # A table of one cell never is published, so that it tells nothing.
+        chosen = [n for n, t in views.tables.items() if withheld and t is None and len(counts[n]) > 1]
         self.switches = sum(len(counts[name]) for name in chosen)
         for mask, value in shown:
             rows.append((self._row(mask), *map(float, bounds(value))))

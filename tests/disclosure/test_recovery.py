@@ -20,7 +20,7 @@ from hypothesis.extra.numpy import arrays
 
 from surveillance.disclosure.protection import LEAST_SHOWN, bounds
 
-POPULATIONS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+POPULATIONS = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite

@@ -32,6 +32,7 @@ from surveillance.store.tables import line_list, person_records, persons, record
 __all__ = [
     "EntryCount",
     "ListedRow",
+    "case_rows",
     "cases_known",
     "count_entries",
     "count_records",
@@ -136,14 +137,20 @@ def cases_known(
     numbers = known.scalars().all()
     kept = _kept.setdefault(tx.engine, {})
     seen = kept.get((use_case, place), {})
-    new: dict[int, Case] = {}
-    for some in chunks(number for number in numbers if number not in seen):
+    new = case_rows(tx, (number for number in numbers if number not in seen))
+    kept[use_case, place] = cases = {n: seen[n] if n in seen else new[n] for n in numbers}
+    return sorted(cases.values(), key=lambda case: case.key)
+
+
+def case_rows(tx: Transaction, numbers: Iterable[int]) -> dict[int, Case]:
+    """Cases by the numbers of their rows."""
+    found: dict[int, Case] = {}
+    for some in chunks(numbers):
         rows = tx.execute(
             select(line_list.c.id, *_ENTRY).select_from(_JOINED).where(line_list.c.id.in_(some))
         )
-        new |= {number: _case(row) for number, *row in rows.all()}
-    kept[use_case, place] = cases = {n: seen[n] if n in seen else new[n] for n in numbers}
-    return sorted(cases.values(), key=lambda case: case.key)
+        found |= {number: _case(row) for number, *row in rows.all()}
+    return found
 
 
 def ever_known(tx: Transaction, use_case: str) -> list[ListedRow]:

@@ -97,7 +97,7 @@ class CountedOnce:
         return self._arrays
 
     def _reach(self, keys: Iterable[RecordKey]) -> set[RecordKey]:
-        """The records that may be counted as one with some of these. A key that too many bear joins nobody."""
+        """The records that may count as one with some of these. A key that too many bear joins nobody."""
         found: set[RecordKey] = set()
         waiting = list(keys)
         while waiting:

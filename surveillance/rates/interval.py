@@ -1,6 +1,7 @@
 """Rates per 100,000 with their 95 % confidence intervals."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 
 from scipy.stats import chi2, norm
@@ -20,6 +21,7 @@ class Rate:
     high: float
 
 
+@lru_cache(maxsize=10_000)
 def count_interval(cases: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """The interval of an expected count, given an observed one.
 

@@ -22,14 +22,17 @@ def store_cases(
     number: int,
     twice: float = 0.2,
     seed: int = 1,
+    area: str | None = None,
 ) -> None:
-    """`number` cases at the use case's first place over the `days` up to `until`, by population, more where
-    the deprivation is high; a share of them are reported twice, under one person key."""
+    """`number` cases at the use case's first place over the `days` up to `until`, by population, more in
+    deprived areas (or all in one `area`); a share of them are reported twice, under one person key."""
     rng = np.random.default_rng(seed)
     areas = configuration.regions[configuration.use_cases[use_case].scopes[0]].inside
     weight = np.ones(len(areas)) if areas.population is None else areas.population.copy()
     if "imd_decile" in areas.measures:
         weight *= 1.5 - 0.08 * areas.measures["imd_decile"]
+    if area is not None:
+        weight = np.array([code == area for code in areas.codes], float)
     where = rng.choice(len(areas), number, p=weight / weight.sum())
     back = rng.integers(0, days, number)
     ages = np.clip(rng.normal(48, 19, number), 6, 99).astype(int)
@@ -38,15 +41,19 @@ def store_cases(
     entries = []
     for i in range(number):
         again = 2 if rng.random() < twice else 1
-        for _ in range(again):
-            entries.append((i, where[i], back[i], ages[i], male[i]))
+        entries += [(first + i, where[i], back[i], ages[i], male[i])] * again
     of = configuration.use_cases[use_case]
     with store.transaction() as tx:
         for some in chunks(list(enumerate(entries)), 5_000):
             tx.execute(
                 insert_into(tx, records),
                 [
-                    {"record": first + n, "partner": "example-police", "kind": of.records, "record_id": f"{use_case}-{n}"}
+                    {
+                        "record": first + n,
+                        "partner": "example-police",
+                        "kind": of.records,
+                        "record_id": f"invented-{first + n}",
+                    }
                     for n, _ in some
                 ],
             )

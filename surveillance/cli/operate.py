@@ -85,8 +85,10 @@ def web() -> None:
 
     settings = Settings()
     configure_logging(settings.log_format)
+    app = make_pages(settings)
+    threading.Thread(target=app.state.warm, daemon=True).start()
     uvicorn.run(
-        make_pages(settings),
+        app,
         host=settings.web_host,
         port=settings.web_port,
         log_config=None,

@@ -16,7 +16,7 @@ from scipy.stats import poisson
 Floats = npt.NDArray[np.float64]
 ALMOST_ALL, MOST = 0.998, 0.95
 WINSORISED = 0.1
-LEAST_AREAS = 10
+LEAST_AREAS, LEAST_EXPECTED = 10, 5.0
 
 
 class Standing(StrEnum):
@@ -66,9 +66,9 @@ def overdispersion(cases: Floats, expected: Floats) -> float:
 
     Pearson's statistic of the areas over their number, from square-root transformed counts whose tenth at
     either end is winsorised (Spiegelhalter 2005, section 4.4); taken as 1 unless it is over 1 by two of its
-    standard errors.
+    standard errors. Areas with less than five expected are left out: their roots are far from normal.
     """
-    known = expected > 0
+    known = expected >= LEAST_EXPECTED
     if known.sum() < LEAST_AREAS:
         return 1.0
     z = 2 * (np.sqrt(cases[known]) - np.sqrt(expected[known]))

@@ -157,7 +157,7 @@ class _Lived:
     def fifth(self, unit: str) -> int | None:
         """1, the most deprived, to 5: half the mean decile of its people, rounded up."""
         people, deciles, _ = self._sums[unit]
-        return min(5, max(1, ceil(deciles / people / 2))) if self._has_deciles and people else None
+        return min(5, max(1, ceil(round(deciles / people / 2, 6)))) if self._has_deciles and people else None
 
     def rural(self, unit: str) -> bool | None:
         """Whether most of its people live in areas classed as rural."""

@@ -13,6 +13,7 @@ LEFT, RIGHT, TOP, BOTTOM = 56.0, 92.0, 16.0, 56.0
 FLOOR = HEIGHT - BOTTOM
 LEAST_TOP, MOST_TOP = 2.0, 8.0
 ROUND = (1, 2, 5)
+NAME_GAP = 14.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ def _points(plane: _Plane, units: Iterable[Unit], chosen: str | None) -> Iterato
 
 
 def _lines(plane: _Plane, curve: Sequence[Limits]) -> Iterator[Line]:
+    above = -NAME_GAP
     for kind, name, field in (
         ("outer", "99.8 %", "far_high"),
         ("inner", "95 %", "high"),
@@ -116,7 +118,10 @@ def _lines(plane: _Plane, curve: Sequence[Limits]) -> Iterator[Line]:
         ("outer", "99.8 %", "far_low"),
     ):
         ends = [(plane.x(one.expected), plane.y(getattr(one, field))) for one in curve]
-        yield Line(kind, "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in ends), name, ends[-1][1])
+        y = ends[-1][1]
+        named = name if y - above >= NAME_GAP else ""  # two names at one height cannot be read
+        above = y if named else above
+        yield Line(kind, "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in ends), named, y)
 
 
 def _round_values(low: float, high: float) -> Iterator[float]:

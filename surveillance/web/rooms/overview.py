@@ -47,6 +47,7 @@ Reader = Annotated[Person, needs(Permission.READ_AGGREGATES)]
 def add_to(app: FastAPI, house: House) -> None:
     """Adds the page, its JSON and the outlines of its map."""
     desk = Answering(house)
+    app.state.warm = desk.warm
 
     @app.get("/overview", response_class=HTMLResponse, include_in_schema=False)
     def overview(person: Reader, request: Request) -> HTMLResponse:
@@ -112,6 +113,13 @@ class Answering:
     delays: dict[str, tuple[datetime, float]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def warm(self) -> None:
+        """Counts every use case once, so that nobody's first page waits for it."""
+        configuration = self.house.desk.configuration
+        for use_case in configuration.use_cases.values():
+            for scope in use_case.scopes:
+                self._following(use_case, scope, use_case.places[0].name).counted()
+
     def answer(self, person: Person, asked: dict[str, str]) -> OverviewPage:
         """The page of a question. That somebody saw live counts enters the audit chain."""
         configuration, now = self.house.desk.configuration, self.house.now()
@@ -132,16 +140,16 @@ class Answering:
         return now.astimezone(region.zone).date()
 
     def _live(self, question: Question, today: date) -> Figures:
-        key = (question.use_case.id, question.scope, question.place)
+        following = self._following(question.use_case, question.scope, question.place)
+        return count_live(question, following.counted(), self._settled_days(question.use_case), today)
+
+    def _following(self, use_case: UseCase, scope: str, place: str) -> Following:
+        key, desk = (use_case.id, scope, place), self.house.desk
         with self.lock:
             if key not in self.followed:
-                codes = question.region.inside.codes
-                count = question.use_case.count
-                self.followed[key] = Following(
-                    self.house.desk.store, question.use_case.id, question.place, count, codes
-                )
-        settled = self._settled_days(question.use_case)
-        return count_live(question, self.followed[key].counted(), settled, today)
+                codes = desk.configuration.regions[scope].inside.codes
+                self.followed[key] = Following(desk.store, use_case.id, place, use_case.count, codes)
+            return self.followed[key]
 
     def _settled_days(self, use_case: UseCase) -> float:
         """How long most reports take; looked up now and then, since it hardly changes."""

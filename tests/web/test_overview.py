@@ -284,7 +284,7 @@ def test_a_lead_of_one_use_case_sees_others_as_published(pages: Pages) -> None:
 @given(
     st.dictionaries(
         st.sampled_from(
-            ["use_case", "scope", "numbers", "place", "level", "stratum", "first", "last", "unit"]
+            ["use_case", "scope", "numbers", "place", "level", "stratum", "first", "last", "unit", "part"]
         ),
         st.sampled_from(
             [DEATHS, SCOPE, "live", "residence", "area", "sex:male", "2025-01-01", "9999-12-31", "0001-01-01"]
@@ -324,6 +324,17 @@ def test_every_picture_has_its_numbers_in_a_table(pages: Pages) -> None:
         row = re.search(rf"{re.escape(name)} {cases} .*? {re.escape(rate)} ", text)
         assert row, name
         assert drawing["standings"][standing].split(" (")[0] in text
+
+
+def test_a_long_table_comes_in_parts_that_leave_nobody_out(pages: Pages) -> None:
+    asked = {"use_case": DEATHS, "level": "area", **TWO_YEARS}
+    codes = {area["name"] for area in pages.values(LEAD, **asked)["areas"]}
+    shown: list[str] = []
+    for part in range(1, 9):
+        html = pages.ask(LEAD, "/overview", part=str(part), **asked).text
+        shown += re.findall(r'<tr><th scope="row">(\D[^<]+)</th><td class="number">', html)
+    assert len(shown) == 1562
+    assert set(shown) == codes
 
 
 def test_the_page_holds_no_script_of_its_own(pages: Pages) -> None:

@@ -30,6 +30,7 @@ from surveillance.web.overview.question import (
 )
 
 MOST_TO_CHOOSE = 400
+ROWS = 200
 
 STANDINGS: Mapping[Standing, str] = {
     Standing.FAR_HIGHER: "Higher than chance alone explains (outside 99.8 % limits)",
@@ -86,10 +87,25 @@ class OverviewPage:
     likes: Likes | None
     has_map: bool
     at_words: str
+    part: int
 
     @property
     def units(self) -> tuple[Unit, ...]:
         return self.comparison.units if self.comparison else ()
+
+    @property
+    def rows(self) -> tuple[Unit, ...]:
+        """The units of the part of the table that is shown."""
+        return self.units[(self.part - 1) * ROWS : self.part * ROWS]
+
+    @property
+    def parts(self) -> list[tuple[int, str, str]]:
+        """The parts of the table: number, address, and the names at their ends."""
+        firsts = range(0, len(self.units), ROWS)
+        each = [(at // ROWS + 1, self.units[at : at + ROWS]) for at in firsts]
+        return [
+            (n, urlencode({**self.form.query, "part": n}), f"{of[0].name} to {of[-1].name}") for n, of in each
+        ]
 
     @property
     def groups(self) -> Mapping[str, tuple[Group, ...]]:
@@ -103,6 +119,7 @@ def overview_page(
     figures: Figures,
     today: date,
     at_words: str,
+    part: int = 1,
 ) -> OverviewPage:
     """The page of a question's numbers."""
     comparison = compare(question, figures)
@@ -121,6 +138,7 @@ def overview_page(
         likes=comparison.likes if comparison else None,
         has_map=question.region.inside.boundaries is not None,
         at_words=at_words,
+        part=part,
     )
 
 

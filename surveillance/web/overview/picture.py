@@ -1,6 +1,6 @@
 """The funnel as a template draws it: expected cases along, observed over expected up."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -16,15 +16,29 @@ ROUND = (1, 2, 5)
 NAME_GAP = 14.0
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A unit in the funnel. `mark` is its standing: each has a shape of its own."""
+# Each standing has a shape of its own beside its colour, as an SVG path around a point.
+CIRCLE = "M{x:.1f} {y:.1f}m-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0-7.2 0z"
+SHAPES = {
+    Standing.UNKNOWN: CIRCLE,
+    Standing.WITHIN: CIRCLE,
+    Standing.LOWER: "M{x:.1f} {y:.1f}m0 5l5.5-9.5h-11z",
+    Standing.HIGHER: "M{x:.1f} {y:.1f}m0-5l5.5 9.5h-11z",
+    Standing.FAR_LOWER: "M{x:.1f} {y:.1f}m0 6.5l7-12.5h-14z",
+    Standing.FAR_HIGHER: "M{x:.1f} {y:.1f}m0-6.5l7 12.5h-14z",
+}
 
-    x: float
-    y: float
-    mark: str
-    title: str
-    chosen: bool
+
+def shape_at(standing: Standing, x: float = 0.0, y: float = 0.0) -> str:
+    """The mark of a standing at a point."""
+    return SHAPES[standing].format(x=x, y=y)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """All units of one standing, as one path."""
+
+    kind: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +70,8 @@ class Funnel:
     top: float
     floor: float
     even: float
-    points: tuple[Point, ...]
+    marks: tuple[Mark, ...]
+    ring: tuple[float, float] | None
     lines: tuple[Line, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
@@ -93,7 +108,8 @@ def draw_funnel(comparison: Comparison, chosen: str | None) -> Funnel | None:
         top=TOP,
         floor=FLOOR,
         even=plane.y(1.0),
-        points=tuple(_points(plane, units, chosen)),
+        marks=tuple(_marks(plane, units)),
+        ring=_ring(plane, units, chosen),
         lines=tuple(_lines(plane, comparison.curve)),
         x_ticks=tuple(Tick(plane.x(value), words.number(value)) for value in _round_values(low, high)),
         y_ticks=tuple(Tick(plane.y(value), words.number(value)) for value in _ratios(top)),
@@ -101,12 +117,20 @@ def draw_funnel(comparison: Comparison, chosen: str | None) -> Funnel | None:
     )
 
 
-def _points(plane: _Plane, units: Iterable[Unit], chosen: str | None) -> Iterator[Point]:
+def _marks(plane: _Plane, units: Sequence[Unit]) -> Iterator[Mark]:
     """Those within the limits first, so that the others lie on top of them."""
-    for unit in sorted(units, key=lambda u: (u.code == chosen, u.standing is not Standing.WITHIN)):
-        if unit.expected and unit.ratio:
-            at = plane.x(unit.expected), plane.y(unit.ratio.value)
-            yield Point(*at, unit.standing.value, unit.name, unit.code == chosen)
+    for standing in SHAPES:
+        at = [_spot(plane, unit) for unit in units if unit.standing is standing]
+        if at:
+            yield Mark(standing.value, "".join(shape_at(standing, x, y) for x, y in at))
+
+
+def _ring(plane: _Plane, units: Sequence[Unit], chosen: str | None) -> tuple[float, float] | None:
+    return next((_spot(plane, unit) for unit in units if unit.code == chosen), None)
+
+
+def _spot(plane: _Plane, unit: Unit) -> tuple[float, float]:
+    return plane.x(unit.expected or 1.0), plane.y(unit.ratio.value if unit.ratio else 0.0)
 
 
 def _lines(plane: _Plane, curve: Sequence[Limits]) -> Iterator[Line]:

@@ -19,6 +19,7 @@ T = TypeVar("T")
 LIVE, PUBLISHED = "live", "published"
 USUAL_DAYS = 365
 MOST_DAYS = 3660
+EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
 ALL = "all"
 SEXES = {"female": "Female", "male": "Male"}
 LEVEL_TITLES = {
@@ -155,9 +156,12 @@ def _day(asked: Mapping[str, str], name: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise HTTPException(400) from None
+    if not EARLIEST <= day <= LATEST:
+        raise HTTPException(400)
+    return day
 
 
 def spans(today: date) -> Iterator[tuple[str, date, date]]:

@@ -35,6 +35,7 @@ from surveillance.web.overview.page import (
     rate_words,
     values_of,
 )
+from surveillance.web.overview.picture import shape_at
 from surveillance.web.overview.published import read_published
 from surveillance.web.overview.question import Question, ask, subjects
 from surveillance.web.partners import settled_after_days
@@ -63,6 +64,7 @@ def add_to(app: FastAPI, house: House) -> None:
             rate_words=rate_words,
             fifth_words=fifth_words,
             number=words.number,
+            marks={standing: shape_at(standing) for standing in STANDINGS},
             drawing=_embedded(drawing_of(page)),
             support_lines=page.question.use_case.wording.support_lines,
         )
@@ -132,7 +134,10 @@ class Answering:
             shown = {"place": question.place, "level": question.level.name, "stratum": question.stratum.id}
             self.house.record(person, "viewed", subject, **days, **shown)
         at_words = words.at_time(now, question.region.zone)
-        return overview_page(person, configuration, question, figures, today, at_words)
+        part = asked.get("part", "1")
+        if not (part.isascii() and part.isdigit() and 0 < int(part[:6]) < 1000):
+            raise HTTPException(400)
+        return overview_page(person, configuration, question, figures, today, at_words, int(part))
 
     def _today(self, configuration: Configuration, asked: dict[str, str], now: datetime) -> date:
         scope = asked.get("scope", "")

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
@@ -29,6 +29,7 @@ from surveillance.metrics import OUTAGES
 from surveillance.offsets import TopicLogs, TopicMissing, Watch, count
 from surveillance.pipeline import Ingested
 from surveillance.redefining import apply_definitions
+from surveillance.releasing import release_due
 from surveillance.sending import Post
 from surveillance.settings import Settings
 from surveillance.store import erasures, ledger, pending
@@ -65,6 +66,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self._held: pending.Claim | None = None
+        self._released_on: date | None = None  # a period becomes complete with a day, not within one
         self._watch = Watch(timedelta(seconds=self.settings.repair_after_seconds))
         key = self.settings.dead_letter_key
         around = Around(self.settings, self.alerts_topic.send)
@@ -258,9 +260,19 @@ class Service:
         with _outage("tick"):
             due = 0
             if not self.settings.replay:
-                due = clockwork.tick(self.store, self.configuration, self.clock())
+                due = clockwork.tick(self.store, self.configuration, self.clock()) + self._release()
             observe.gauges(self.store, self.configuration, self.clock())
         return due > 0
+
+    def _release(self) -> int:
+        """Publishes the counts that became complete. Without the key of the audit chain nothing is: a release
+        that nobody signed for is none."""
+        key = self.settings.audit_key
+        if key is None or self.clock().date() == self._released_on:
+            return 0
+        made = release_due(self.store, self.configuration, self.clock(), key.get_secret_value().encode())
+        self._released_on = self.clock().date()
+        return made
 
     def close(self) -> None:
         """Gives back what was begun, and ends every connection."""

@@ -97,6 +97,7 @@ def web() -> None:
     pages = make_pages(settings)
     tell_of_first_account(settings)
     _keep_what_is_loaded()
+    threading.Thread(target=pages.state.warm, daemon=True).start()
     uvicorn.run(
         pages,
         host=settings.web_host,

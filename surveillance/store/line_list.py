@@ -35,6 +35,7 @@ __all__ = [
     "EntryCount",
     "ListedRow",
     "Then",
+    "case_rows",
     "cases_known",
     "cases_known_then",
     "cases_on",
@@ -153,16 +154,22 @@ def cases_known_then(tx: Transaction, use_case: str, place: str, asked: Sequence
     known = {row[0]: row for row in found.all()}
     kept = _kept.setdefault(tx.engine, {})
     seen = kept.get((use_case, place), {})
-    new: dict[int, Case] = {}
-    for some in chunks(number for number in known if number not in seen):
-        rows = tx.execute(
-            select(line_list.c.id, *_ENTRY).select_from(_JOINED).where(line_list.c.id.in_(some))
-        )
-        new |= {number: _case(row) for number, *row in rows.all()}
+    new = case_rows(tx, (number for number in known if number not in seen))
     still = [(n, case) for n, case in seen.items() if n in known]
     # Those kept are in order already, which makes sorting them again cheap.
     kept[use_case, place] = cases = dict(sorted([*still, *new.items()], key=_key))
     return [[case for n, case in cases.items() if known[n][1 + at]] for at in range(len(asked))]
+
+
+def case_rows(tx: Transaction, numbers: Iterable[int]) -> dict[int, Case]:
+    """Cases by the numbers of their rows."""
+    found: dict[int, Case] = {}
+    for some in chunks(numbers):
+        rows = tx.execute(
+            select(line_list.c.id, *_ENTRY).select_from(_JOINED).where(line_list.c.id.in_(some))
+        )
+        found |= {number: _case(row) for number, *row in rows.all()}
+    return found
 
 
 def _key(numbered: tuple[int, Case]) -> RecordKey:

@@ -96,6 +96,14 @@ class Listed(Base):
             sqlite_where=text("known_until IS NULL AND reason IS NULL"),
             postgresql_where=text("known_until IS NULL AND reason IS NULL"),
         ),
+        Index(
+            "ix_line_list_cases",
+            "use_case",
+            "place",
+            "id",
+            sqlite_where=text("known_until IS NULL AND reason IS NULL"),
+            postgresql_where=text("known_until IS NULL AND reason IS NULL"),
+        ),
         {"sqlite_autoincrement": True},  # no number twice: what was read under one is kept between looks
     )
 

@@ -103,6 +103,19 @@ class ResponsePlan(Model):
     tasks: tuple[PlanTask, ...] = Field(min_length=1)
 
 
+class Publication(Model):
+    """How counts are released to people who must not see small ones (see surveillance.disclosure).
+
+    A period is published once, on the first Monday when reports have had `delay_days` to arrive (the slowest
+    partner's where it is null); areas, ages and sexes once a block of so many periods is complete. Rare cases
+    need long periods: what is under eight is not shown.
+    """
+
+    period: Literal["week", "month", "quarter"] = "month"
+    block_periods: int = Field(default=12, ge=1, le=53)
+    delay_days: int | None = Field(default=None, ge=0, le=366)
+
+
 class UseCase(Model):
     """One use case as its file states it; see config/use_cases for examples."""
 
@@ -121,6 +134,7 @@ class UseCase(Model):
     detectors: tuple[DetectorChoice, ...] = Field(min_length=1)
     bands: tuple[Band, ...] = Field(min_length=1)
     receivers: tuple[str, ...] = ("alerts-topic",)
+    publication: Publication | None = Publication()
     wording: Wording
     response_plan: ResponsePlan | None = None
     columns: dict[str, str] = {}

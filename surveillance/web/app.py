@@ -35,6 +35,7 @@ from surveillance.web.rooms import (
     geography,
     live,
     opening,
+    overview,
     queue,
     sign_in,
     trail,
@@ -74,6 +75,7 @@ ROOMS: Rooms = (
     acts.add_to,
     erasing.add_to,
     live.add_to,
+    overview.add_to,
     geography.add_to,
     trail.add_to,
     accounts.add_to,
@@ -84,6 +86,7 @@ ROOMS: Rooms = (
 
 LINKS = (
     ("Alerts", "/", Permission.READ_ALERTS),
+    ("Overview", "/overview", Permission.READ_AGGREGATES),
     ("Audit", "/audit", Permission.READ_AUDIT),
     ("Accounts", "/accounts", Permission.MANAGE_ACCOUNTS),
 )

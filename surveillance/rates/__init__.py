@@ -1,0 +1,1 @@
+"""Rates of small areas: their intervals, what would be expected, and what chance alone explains. Pure."""

@@ -1,0 +1,230 @@
+// The overview's map and time line. The page reads without them: every picture has its table.
+const drawing = JSON.parse(document.getElementById("drawing").textContent);
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const seconds = (day) => Date.parse(`${day}T00:00:00Z`) / 1000;
+const STANDINGS = ["far-higher", "higher", "within", "lower", "far-lower", "unknown"];
+const DAY = 86400;
+
+// --- over time -------------------------------------------------------------------------------------------
+
+const middle = ([low, high]) => (low + high) / 2;
+
+function shade(plot) {
+  if (!drawing.incomplete_from) return;
+  const from = Math.max(plot.valToPos(seconds(drawing.incomplete_from), "x", true), plot.bbox.left);
+  plot.ctx.save();
+  plot.ctx.fillStyle = colour("incomplete");
+  plot.ctx.fillRect(from, plot.bbox.top, plot.bbox.left + plot.bbox.width - from, plot.bbox.height);
+  plot.ctx.restore();
+}
+
+function drawBounds(plot) {
+  const { ctx } = plot;
+  ctx.save();
+  ctx.strokeStyle = colour("ink");
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  for (const [at, period] of drawing.periods.entries()) {
+    const [low, high] = period.cases;
+    if (low === high) continue;
+    const x = plot.valToPos(plot.data[0][at], "x", true);
+    ctx.beginPath();
+    ctx.moveTo(x, plot.valToPos(low, "y", true));
+    ctx.lineTo(x, plot.valToPos(high, "y", true));
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+function centre(period) {
+  return (seconds(period.first) + seconds(period.last) + DAY) / 2;
+}
+
+function timeLine(figure) {
+  const box = figure.querySelector(".plot");
+  const days = drawing.periods.map(centre);
+  const counts = drawing.periods.map((period) => middle(period.cases));
+  const withUnit = drawing.of_unit.length === drawing.periods.length;
+  const most = Math.max(...drawing.periods.map((period) => period.cases[1]), 3);
+  const axis = { stroke: colour("ink"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line") }, font: "14px system-ui" };
+  const series = [
+    {},
+    {
+      label: "All areas",
+      fill: colour("member"),
+      stroke: colour("member"),
+      paths: uPlot.paths.bars({ size: [0.82, 60, 1] }),
+      points: { show: false },
+      value: (_, __, ___, at) => (at === null ? "" : drawing.periods[at].words),
+    },
+  ];
+  const data = [days, counts];
+  if (withUnit) {
+    data.push(drawing.of_unit.map((period) => middle(period.cases)));
+    series.push({
+      label: drawing.unit_name,
+      stroke: colour("ink"),
+      width: 2,
+      points: { show: true, size: 8, fill: colour("paper"), stroke: colour("ink") },
+      value: (_, __, ___, at) => (at === null ? "" : drawing.of_unit[at].words),
+    });
+  }
+  const span = [seconds(drawing.periods[0].first), seconds(drawing.periods.at(-1).last) + DAY];
+  const plot = new uPlot(
+    {
+      width: box.clientWidth,
+      height: 280,
+      tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
+      scales: { x: { range: span }, y: { range: [0, most * 1.08] } },
+      axes: [axis, { ...axis, size: 52, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] }],
+      series: series.map((one, at) => (at === 0 ? { value: () => "" , label: "Days" } : one)),
+      cursor: { drag: { x: false, y: false } },
+      hooks: { drawClear: [shade], draw: [drawBounds] },
+      legend: { show: true },
+    },
+    data,
+    box,
+  );
+  plot.root.setAttribute("aria-hidden", "true"); // the table beside it has every number
+  return plot;
+}
+
+function showTimeLine() {
+  const figure = document.getElementById("time-line");
+  if (!figure || typeof uPlot === "undefined") return;
+  const box = document.createElement("div");
+  box.className = "plot";
+  figure.prepend(box);
+  let plot = timeLine(figure);
+  new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: 280 })).observe(box);
+  dark.addEventListener("change", () => {
+    plot.destroy();
+    plot = timeLine(figure);
+  });
+}
+
+// --- map -------------------------------------------------------------------------------------------------
+
+function hasWebGl() {
+  const context = document.createElement("canvas").getContext("webgl2");
+  context?.getExtension("WEBGL_lose_context")?.loseContext();
+  return Boolean(context);
+}
+
+const units = new Map(drawing.units.map(([code, ...rest]) => [code, rest]));
+const unitOfArea = drawing.unit_of_area ? new Map(drawing.unit_of_area.map(([unit, area]) => [area, unit])) : null;
+const unitOf = (area) => (unitOfArea ? unitOfArea.get(area) : area);
+
+function byStanding(areas, valueOf, otherwise) {
+  const groups = STANDINGS.map((standing) => areas.filter((area) => units.get(unitOf(area))?.[0] === standing));
+  const pairs = STANDINGS.flatMap((standing, at) => (groups[at].length ? [groups[at], valueOf(standing)] : []));
+  return pairs.length ? ["match", ["get", "code"], ...pairs, otherwise] : otherwise;
+}
+
+function styleOf(areas, outlines) {
+  const codes = areas.features.map((feature) => feature.properties.code);
+  const chosen = codes.filter((area) => drawing.chosen && unitOf(area) === drawing.chosen);
+  const isUnit = outlines !== null;
+  const chosenUnit = ["==", ["get", "code"], drawing.chosen ?? ""];
+  const outside = drawing.units.filter((unit) => ["far-higher", "far-lower"].includes(unit[1])).map((unit) => unit[0]);
+  const far = outside.length ? ["match", ["get", "code"], outside, true, false] : false;
+  const edges = isUnit ? "outlines" : "areas";
+  return {
+    version: 8,
+    sources: {
+      areas: { type: "geojson", data: areas, tolerance: 0.3 },
+      ...(isUnit ? { outlines: { type: "geojson", data: outlines, tolerance: 0.3 } } : {}),
+    },
+    layers: [
+      { id: "sea", type: "background", paint: { "background-color": colour("sea") } },
+      {
+        id: "areas",
+        type: "fill",
+        source: "areas",
+        paint: { "fill-antialias": !isUnit, "fill-color": byStanding(codes, (standing) => colour(`s-${standing}`), colour("land")) },
+      },
+      { id: "edges", type: "line", source: edges, paint: { "line-color": colour("s-edge"), "line-width": isUnit ? 1 : 0.35 } },
+      // A second sign beside the colour: far from what is expected has a strong edge.
+      { id: "far", type: "line", source: edges, filter: ["all", far], paint: { "line-color": colour("ink"), "line-width": 2 } },
+      { id: "chosen", type: "line", source: edges, filter: ["all", chosen.length > 0, chosenUnit], paint: { "line-color": colour("ink"), "line-width": 3.5 } },
+    ],
+  };
+}
+
+function boundsOf(areas) {
+  const box = [180, 90, -180, -90];
+  const visit = (part) => {
+    if (typeof part[0] !== "number") return part.forEach(visit);
+    box[0] = Math.min(box[0], part[0]);
+    box[1] = Math.min(box[1], part[1]);
+    box[2] = Math.max(box[2], part[0]);
+    box[3] = Math.max(box[3], part[1]);
+  };
+  areas.features.forEach((feature) => visit(feature.geometry.coordinates));
+  return [[box[0], box[1]], [box[2], box[3]]];
+}
+
+function wordsOf(area) {
+  const [standing, name, cases, rate] = units.get(unitOf(area)) ?? [];
+  if (!name) return "";
+  const rated = rate && rate !== "–" ? `; ${rate} per 100,000 people and year` : "";
+  return `${name}: ${cases} cases${rated}. ${drawing.standings[standing]}.`;
+}
+
+function addWords(map, Popup) {
+  const popup = new Popup({ closeButton: false, closeOnClick: false, maxWidth: "20rem" });
+  map.on("mousemove", "areas", (event) => {
+    const words = wordsOf(event.features[0].properties.code);
+    if (words) popup.setLngLat(event.lngLat).setText(words).addTo(map);
+  });
+  map.on("mouseleave", "areas", () => popup.remove());
+  map.on("click", "areas", (event) => {
+    const address = new URL(location.href);
+    address.searchParams.set("unit", unitOf(event.features[0].properties.code));
+    location.assign(address);
+  });
+}
+
+async function load(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
+  return answer.json();
+}
+
+async function showMap() {
+  const figure = document.getElementById("map");
+  if (!figure) return;
+  if (!hasWebGl()) return void figure.classList.add("failed");
+  const { scope, level } = figure.dataset;
+  const [maplibre, areas, outlines] = await Promise.all([
+    import("/static/vendor/maplibre-gl.mjs"),
+    load(`/api/scopes/${scope}/areas.geojson`),
+    level === "area" ? null : load(`/api/scopes/${scope}/outlines/${level}.geojson`),
+  ]);
+  maplibre.setWorkerUrl("/static/vendor/maplibre-gl-worker.mjs");
+  const canvas = Object.assign(document.createElement("div"), { className: "map-canvas" });
+  figure.prepend(canvas);
+  const map = new maplibre.Map({
+    container: canvas,
+    style: styleOf(areas, outlines),
+    bounds: boundsOf(areas),
+    fitBoundsOptions: { padding: 16 },
+    attributionControl: false,
+    cooperativeGestures: true,
+    dragRotate: false,
+    pitchWithRotate: false,
+    touchPitch: false,
+    fadeDuration: 0,
+    maxZoom: 14,
+    locale: { "Map.Title": "Map of the areas; the table below has the same" },
+  });
+  map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
+  map.addControl(new maplibre.ScaleControl());
+  dark.addEventListener("change", () => map.setStyle(styleOf(areas, outlines)));
+  await map.once("idle");
+  figure.dataset.drawnMs = Math.round(performance.now());
+  addWords(map, maplibre.Popup);
+}
+
+showTimeLine();
+await showMap();

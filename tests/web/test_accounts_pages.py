@@ -17,7 +17,7 @@ def operator(service: Service) -> Browser:
 
 
 def secret(text: str) -> str:
-    found = re.search(r'<output class="code secret">([^<]+)</output>', text)
+    found = re.search(r'<strong class="code secret">([^<]+)</strong>', text)
     assert found, text
     return found[1]
 

@@ -5,7 +5,8 @@ import sys
 
 import structlog
 
-_LIBRARIES = ("kafka", "aiokafka", "faust", "mode", "numba", "alembic")
+# httpx tells every address that it asks.
+_LIBRARIES = ("kafka", "aiokafka", "faust", "mode", "numba", "alembic", "httpx", "httpcore")
 _SELDOM_SECONDS = 10.0
 _REMEMBERED = 1000
 

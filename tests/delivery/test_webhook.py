@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import logging
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -19,6 +20,7 @@ from surveillance.delivery import webhook
 from surveillance.delivery.channel import Around
 from surveillance.delivery.parcel import NotTaken, Parcel, Refused
 from surveillance.delivery.registry import open_senders
+from surveillance.log import configure_logging
 from surveillance.sending import Post
 from surveillance.settings import Settings
 from surveillance.store import deliveries, outbox
@@ -132,6 +134,18 @@ def test_nobody_listening_is_an_outage_that_names_no_address() -> None:
     assert failed.value.error == "ConnectError"
     assert "secret-path" not in str(failed.value)
     assert failed.value.__cause__ is None
+
+
+def test_no_address_is_logged(server: HttpReceiver, capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure_logging("json")
+    try:
+        send(server.url)
+        assert "alerts" not in capsys.readouterr().err
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)

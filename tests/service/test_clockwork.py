@@ -8,6 +8,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
+import structlog
 from prometheus_client import REGISTRY
 from sqlalchemy import select
 
@@ -16,7 +17,7 @@ from surveillance import clockwork
 from surveillance.alerting.alert import Alert, Change
 from surveillance.configuration import Configuration, Region
 from surveillance.geography.area import AreaTable
-from surveillance.store import alerts, partners
+from surveillance.store import alerts, audit, partners
 from surveillance.store.tables import pending_evaluations
 from surveillance.store.tables import ticks as ticks_table
 from surveillance.use_case.model import Scope
@@ -256,3 +257,15 @@ def test_a_partner_with_a_short_past_is_not_judged(house: House) -> None:
     _midnight_of(house)
     with house.store.reading() as tx:
         assert partners.judged(tx) == {}
+
+
+def test_every_midnight_says_outside_the_database_how_the_audit_chain_ends(house: House) -> None:
+    with house.store.transaction() as tx:
+        head = audit.append(tx, b"a" * 32, audit.Entry("lead", "noted", "alert/1", house.now))
+    clockwork.tick(house.store, house.configuration, house.now)
+    house.now += timedelta(days=1)
+    with structlog.testing.capture_logs() as logged:
+        house.service.tick()
+        house.service.tick()
+    assert [line["head"] for line in logged if line["event"] == "audit head"] == [str(head)]
+    assert REGISTRY.get_sample_value("surveillance_audit_entries") == 1

@@ -35,13 +35,34 @@ def test_every_use_case_asked_for_is_there() -> None:
     }
 
 
+@pytest.mark.parametrize("use_case", USE_CASES.values(), ids=list(USE_CASES))
+def test_every_use_case_says_what_a_response_consists_of_and_by_which_guidance(use_case: UseCase) -> None:
+    assert use_case.response_plan is not None
+    assert use_case.response_plan.guidance
+    assert len(use_case.response_plan.tasks) >= 3
+
+
+def test_the_response_to_suspected_suicide_has_what_guidance_asks_for() -> None:
+    plan = USE_CASES["suspected-suicide"].response_plan
+    assert plan is not None
+    assert {
+        "convene-response-group",
+        "contact-schools",
+        "support-bereaved",
+        "support-exposed",
+        "media-guidance",
+        "online",
+        "location-of-concern",
+    } <= {task.id for task in plan.tasks}
+
+
 def test_suspected_suicide_counts_persons_once_and_at_both_places() -> None:
     use_case = USE_CASES["suspected-suicide"]
     assert [place.field for place in use_case.places] == ["residence_area", "incident_area"]
     assert (use_case.count.unit, use_case.count.episode_days) == ("person", None)
 
 
-@pytest.mark.parametrize("use_case", USE_CASES.values(), ids=str)
+@pytest.mark.parametrize("use_case", USE_CASES.values(), ids=list(USE_CASES))
 def test_every_scope_of_a_use_case_is_covered_by_a_partner_that_sends_its_records(use_case: UseCase) -> None:
     covered = {
         coverage.areas
@@ -90,7 +111,7 @@ def test_no_python_names_a_use_case() -> None:
     assert named == []
 
 
-@pytest.mark.parametrize("use_case", USE_CASES.values(), ids=str)
+@pytest.mark.parametrize("use_case", USE_CASES.values(), ids=list(USE_CASES))
 def test_no_scan_gives_up_on_a_p_value_that_reaches_a_band(use_case: UseCase) -> None:
     """The most that a p-value can be at a band's recurrence interval, where looks are worth least."""
     bands = [c.recurrence_interval_days for band in use_case.bands for c in band.any_of]

@@ -9,7 +9,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 # So that the metadata hold every table:
-from surveillance.store import tables_acts, tables_delivery, tables_releases, tables_seen  # noqa: F401
+from surveillance.store import (  # noqa: F401
+    tables_accounts,
+    tables_acts,
+    tables_delivery,
+    tables_releases,
+    tables_seen,
+)
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7_310_151_201  # any number that no other use of advisory locks takes

@@ -18,7 +18,7 @@ from surveillance.web.members import MemberRow
 from surveillance.web.source import Ties
 
 LINK = "link"
-WIDTH = 720.0
+WIDTH = 480.0
 GAP = 40.0
 MOST_DRAWN = 60
 KINDS = {
@@ -87,9 +87,9 @@ def draw_graph(rows: Sequence[MemberRow], inside: Iterable[CountedCase], stored:
     untied = len(set(labels.values()) - tied)
     if not ties or len(tied) > MOST_DRAWN:
         return Graph(ties, (), (), 0.0, 0.0, untied)
-    places, height = _places(tied, ties)
+    places, width, height = _places(tied, ties)
     nodes, edges = _drawing(ties, places)
-    return Graph(ties, tuple(nodes), tuple(edges), WIDTH, height, untied)
+    return Graph(ties, tuple(nodes), tuple(edges), width, height, untied)
 
 
 def _labels(row: MemberRow) -> Iterator[tuple[RecordKey, str]]:
@@ -128,22 +128,24 @@ def _sorted(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(labels, key=lambda label: (int(label.rstrip(ascii_lowercase)), label)))
 
 
-def _places(tied: Iterable[str], ties: Iterable[Tie]) -> tuple[dict[str, tuple[float, float]], float]:
-    """Where each member is drawn: whoever is tied together on one circle, circles in rows."""
+def _places(tied: Iterable[str], ties: Iterable[Tie]) -> tuple[dict[str, tuple[float, float]], float, float]:
+    """Where each member is drawn, and the width and height of all: those who are tied on one circle each."""
     edges = [(tie.members[0], other) for tie in ties for other in tie.members[1:]]
     places: dict[str, tuple[float, float]] = {}
-    left, top, row_height = 0.0, 0.0, 0.0
+    left, top, row_height, width = 0.0, 0.0, 0.0, 0.0
     for group in components(sorted(tied), edges):
         radius = max(2 * GAP, len(group) * 1.7 * GAP / math.tau)
         size = 2 * (radius + GAP)
+        height = size if len(group) > 2 else 2 * GAP
         if left and left + size > WIDTH:
             left, top, row_height = 0.0, top + row_height, 0.0
         for i, label in enumerate(_sorted(group)):
             turn = math.tau * i / len(group) - math.pi / 2 * (len(group) > 2)
-            x, y = left + size / 2 + radius * math.cos(turn), top + size / 2 + radius * math.sin(turn)
+            x, y = left + size / 2 + radius * math.cos(turn), top + height / 2 + radius * math.sin(turn)
             places[label] = (x, y)
-        left, row_height = left + size, max(row_height, size)
-    return places, top + row_height
+        left, row_height = left + size, max(row_height, height)
+        width = max(width, left)
+    return places, width, top + row_height
 
 
 def _drawing(ties: Iterable[Tie], places: Mapping[str, tuple[float, float]]) -> tuple[list[Node], list[Edge]]:

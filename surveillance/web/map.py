@@ -192,6 +192,7 @@ def _live(frame: Frame, ground: Ground, shapes: Sequence[AreaShape], circles: Se
         "areas": [[a.code, a.shade, a.count, f"{a.name}: {ratio_words(a.ratio)}"] for a in shapes],
         "numbers": [[*ground.spots[a.code], a.count] for a in shapes if a.count],
         "circles": [[*c.centre, c.radius_km] for c in circles],
+        "names": [[name.x, name.y, name.text] for name in _unit_labels(ground.spots, ground.areas)],
     }
     return json.dumps(drawn, ensure_ascii=False, separators=(",", ":"))
 
@@ -219,7 +220,7 @@ def _nearby(frame: Frame, ground: Ground) -> dict[str, Point]:
 
 
 def _unit_labels(nearby: Mapping[str, Point], areas: AreaTable) -> Iterator[Label]:
-    """The names of the local authorities, each in the middle of its areas that are drawn."""
+    """The names of the local authorities, each in the middle of its areas among those nearby."""
     names = areas.unit_names.get("lad", {})
     drawn: dict[str, list[Point]] = {}
     for code, xy in nearby.items() if names else ():

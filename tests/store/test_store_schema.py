@@ -1,14 +1,20 @@
 """The migrations make exactly what the tables say, and may be started by any number of processes."""
 
 import threading
+from datetime import timedelta
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from surveillance.store import tables_accounts  # noqa: F401  # adds its tables to those of Base
-from surveillance.store.database import Store
+from store.store_factories import T0, alert, minutes
+from surveillance.alerting.alert import AlertChange, Change, State
+from surveillance.store import alerts, queue, schema
+from surveillance.store.database import Store, Transaction
+from surveillance.store.queue import Choice, Cut, View
 from surveillance.store.schema import SchemaFault
 from surveillance.store.tables import Base
 
@@ -56,3 +62,26 @@ def test_processes_that_start_at_once_upgrade_once(empty_url: str) -> None:
 def test_a_database_without_the_schema_is_named_with_its_cure(empty_url: str) -> None:
     with pytest.raises(SchemaFault, match="surveillance db upgrade"):
         Store.open(empty_url).check_schema()
+
+
+def test_alerts_of_an_older_schema_get_their_owner_and_due_time(empty_url: str) -> None:
+    store = Store.open(empty_url)
+    store.upgrade()
+    owned = alert("owned", state=State.ASSESSING, owner="lead", assess_due=T0 + minutes(9))
+    with store.transaction() as tx:
+        for one in (owned, alert("free"), alert("closed", state=State.CLOSED)):
+            alerts.save(tx, [AlertChange(Change.OPENED, one, T0, "service", "a reason", True)])
+        _downgrade_below(tx, "0007")
+    store.upgrade()
+    with store.reading() as tx:
+        within = frozenset({("example", "county")})
+        listed = queue.page(tx, Choice("lead", T0, within), Cut(View.ALL, {}, 0, 9))
+    found = {row.id: (row.owner, row.due_at) for row in listed}
+    assert found == {"owned": ("lead", T0 + minutes(9)), "free": (None, T0 + timedelta(hours=4))}
+
+
+def _downgrade_below(tx: Transaction, revision: str) -> None:
+    configuration = schema._configuration()
+    configuration.attributes["connection"] = tx
+    below = ScriptDirectory.from_config(configuration).get_revision(revision).down_revision
+    command.downgrade(configuration, str(below))

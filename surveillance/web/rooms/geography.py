@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from surveillance.access.person import Person
 from surveillance.access.role import Permission
 from surveillance.geography.area import AreaTable
+from surveillance.web.boundaries import load_boundaries
 from surveillance.web.house import House, needs
 
 GEOJSON = "application/geo+json"
@@ -39,7 +40,10 @@ def add_to(app: FastAPI, house: House) -> None:
         if_none_match: Annotated[str, Header()] = "",
         accept_encoding: Annotated[str, Header()] = "",
     ) -> Response:
-        """The areas of a scope with code and name, where their boundaries are known. They tell of nobody."""
+        """The areas of a scope with code and name, and the outlines of the authorities that they make up.
+
+        404 where their boundaries are not known. They tell of nobody.
+        """
         if scope not in house.source.scopes or not person.may(Permission.READ_AGGREGATES, scope):
             raise HTTPException(404)
         packed = pack(house.source.areas(scope))
@@ -67,6 +71,14 @@ def pack(table: AreaTable) -> Packed | None:
         }
         for feature in json.loads(table.boundaries.read_text(encoding="utf-8"))["features"]
         if (code := feature["properties"]["code"]) in names
+    ]
+    features += [
+        {
+            "type": "Feature",
+            "properties": {"outline": unit},
+            "geometry": {"type": "MultiLineString", "coordinates": lines},
+        }
+        for unit, lines in load_boundaries(table.boundaries).outlines.items()
     ]
     text = json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":")).encode()
     return Packed(gzip.compress(text, 6, mtime=0), f'"{hashlib.sha256(text).hexdigest()[:32]}"')

@@ -42,15 +42,29 @@ function styleOf(drawn, address) {
     },
     layers: [
       { id: "sea", type: "background", paint: { "background-color": colour("sea") } },
-      { id: "areas", type: "fill", source: "areas", paint: { "fill-color": shaded(drawn.areas) } },
+      {
+        id: "areas",
+        type: "fill",
+        source: "areas",
+        filter: ["has", "code"],
+        paint: { "fill-color": shaded(drawn.areas) },
+      },
       {
         id: "edges",
         type: "line",
         source: "areas",
+        filter: ["has", "code"],
         paint: {
           "line-color": lined(drawn.areas, colour("unit"), colour("land-line")),
           "line-width": lined(drawn.areas, 1.2, 0.5),
         },
+      },
+      {
+        id: "outlines",
+        type: "line",
+        source: "areas",
+        filter: ["has", "outline"],
+        paint: { "line-color": colour("unit"), "line-width": 2 },
       },
       {
         id: "circles",
@@ -62,10 +76,10 @@ function styleOf(drawn, address) {
   };
 }
 
-function addNumbers(map, drawn, Marker) {
-  for (const [longitude, latitude, count] of drawn.numbers) {
-    const element = Object.assign(document.createElement("div"), { className: "map-number" });
-    element.textContent = count;
+function addText(map, places, className, Marker) {
+  for (const [longitude, latitude, text] of places) {
+    const element = Object.assign(document.createElement("div"), { className });
+    element.textContent = text;
     new Marker({ element }).setLngLat([longitude, latitude]).addTo(map);
     element.removeAttribute("role");
     element.removeAttribute("tabindex");
@@ -110,7 +124,8 @@ async function draw(figure, { Map: MapLibre, Marker, NavigationControl, Popup, S
   });
   map.addControl(new NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new ScaleControl());
-  addNumbers(map, drawn, Marker);
+  addText(map, drawn.names, "map-name", Marker);
+  addText(map, drawn.numbers, "map-number", Marker);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => map.setStyle(styleOf(drawn, address)));
   await map.once("idle");
   figure.classList.replace("loading", "drawn");

@@ -1,7 +1,6 @@
 """What queues are counted and sorted by, what each person has seen, and current cases by area."""
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -51,8 +50,13 @@ def upgrade() -> None:
 
 def _fill() -> None:
     """Owner and due time as the alerts themselves say."""
-    columns: dict[str, Any] = {"id": KEY, "alert": Json, "owner": KEY, "due_at": UtcTime()}
-    alerts = sa.table("alerts", *(sa.column(name, kind) for name, kind in columns.items()))
+    alerts = sa.table(
+        "alerts",
+        sa.column("id", KEY),
+        sa.column("alert", Json),
+        sa.column("owner", KEY),
+        sa.column("due_at", UtcTime()),
+    )
     for row in op.get_bind().execute(sa.select(alerts.c.id, alerts.c.alert)).all():
         due = row.alert.get(DUE.get(row.alert["state"], ""))
         values = {"owner": row.alert.get("owner"), "due_at": due and datetime.fromisoformat(due)}

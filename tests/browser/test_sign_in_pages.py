@@ -66,6 +66,8 @@ def test_an_operator_signs_in_keeps_accounts_and_leaves(chromium: Browser, site:
     page.goto(f"{url}/accounts")
     page.get_by_label("Account").fill("lead-1@example.org")
     page.get_by_label("Role").select_option("lead")
+    for every in page.get_by_label("All, those to come included").all():
+        every.check()
     page.get_by_role("button", name="Add the account").click()
     expect(page.get_by_role("status")).to_contain_text("The password of lead-1@example.org")
     page.get_by_role("link", name="lead-1@example.org").click()

@@ -1,6 +1,7 @@
 """surveillance demo: from nothing to the first alert, unattended, twice."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,16 @@ def test_the_demo_shows_the_injected_cluster_and_does_so_again(tmp_path: Path) -
         assert len(_injected(alert)) >= 2
         assert alert["history"][0]["change"] == "opened"
         assert "simulated" in done.err
+        _assert_the_password_is_told_here_and_kept_nowhere(directory, done.err)
         _assert_everything_is_in_the_database(directory, alert)
+
+
+def _assert_the_password_is_told_here_and_kept_nowhere(directory: Path, told: str) -> None:
+    found = re.search(r"^password +(\S+)$", told, re.MULTILINE)
+    assert found, told
+    assert "first-operator" in told
+    written = b"".join(path.read_bytes() for path in directory.iterdir() if path.is_file())
+    assert found[1].encode() not in written
 
 
 def _injected(alert: dict[str, Any]) -> set[str]:

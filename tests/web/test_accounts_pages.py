@@ -8,6 +8,8 @@ from visiting import Browser, Service
 
 from surveillance.access.person import Grant
 
+ALL = {"scopes": "*", "use_cases": "*"}
+
 
 @pytest.fixture
 def operator(service: Service) -> Browser:
@@ -37,11 +39,13 @@ def test_an_account_is_added_with_a_password_that_is_shown_once(service: Service
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"name": "somebody", "role": "viewer"}, "there is one of this id already"),
-        ({"name": "No Good", "role": "viewer"}, "small letters"),
-        ({"name": "service", "role": "viewer"}, "small letters"),
-        ({"name": "x\x00y", "role": "viewer"}, "small letters"),
-        ({"name": "new-one", "role": "viewer", "scopes": ["east"]}, "there is none of"),
+        ({"name": "somebody", "role": "viewer", **ALL}, "there is one of this id already"),
+        ({"name": "No Good", "role": "viewer", **ALL}, "small letters"),
+        ({"name": "service", "role": "viewer", **ALL}, "small letters"),
+        ({"name": "x\x00y", "role": "viewer", **ALL}, "small letters"),
+        ({"name": "new-one", "role": "viewer", "scopes": ["east"], "use_cases": ["*"]}, "there is none of"),
+        ({"name": "new-one", "role": "viewer", "use_cases": ["*"]}, "choose at least one scope"),
+        ({"name": "new-one", "role": "viewer", "scopes": ["*"]}, "choose at least one use case"),
         ({"name": "new-one", "role": "chief"}, "Something is missing"),
     ],
 )
@@ -54,7 +58,9 @@ def test_a_mistake_is_told_and_nothing_is_added(
 
 
 def test_roles_are_given_and_withdrawn(service: Service, operator: Browser) -> None:
-    operator.post("/accounts/somebody/grants", operator.csrf, role="analyst", scopes=["south"])
+    operator.post(
+        "/accounts/somebody/grants", operator.csrf, role="analyst", scopes=["south"], use_cases=["*"]
+    )
     assert service.register.account("somebody").grants == (
         Grant.parse("viewer:north"),
         Grant.parse("analyst:south"),
@@ -120,7 +126,7 @@ def test_an_account_that_is_not_there_is_not_found(operator: Browser, account: s
 
 
 def test_no_secret_is_in_the_audit_chain(service: Service, operator: Browser) -> None:
-    password = secret(operator.post("/accounts", operator.csrf, name="new-one", role="viewer").text)
+    password = secret(operator.post("/accounts", operator.csrf, name="new-one", role="viewer", **ALL).text)
     token = secret(operator.post("/accounts/new-one/tokens", operator.csrf, purpose="a chart").text)
     from surveillance.store.tables import audit as entries
 

@@ -1,6 +1,6 @@
 """The operator's pages: who may sign in, what they may do where, and the tokens of programs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Annotated
 
 from fastapi import FastAPI, Form, Response
@@ -14,6 +14,7 @@ from surveillance.web.house import House, needs
 
 # Of all there is: the operator of a part could hand out a role in another.
 Operator = Annotated[Person, needs(Permission.MANAGE_ACCOUNTS, everywhere=True)]
+ALL = "*"
 Text = Annotated[str, Form(max_length=1000)]
 Several = Annotated[list[str] | None, Form()]
 Chosen = Annotated[Role, Form()]
@@ -169,11 +170,22 @@ def _add_tokens(app: FastAPI, house: House, register: Register) -> None:
 
 
 def _grant(house: House, role: Role, scopes: list[str] | None, use_cases: list[str] | None) -> Grant:
-    """A grant of the form's choices; nothing chosen: all there are. Raises AccountFault."""
-    for chosen, known in ((scopes, house.source.scopes), (use_cases, house.source.use_cases)):
-        if not set(chosen or ()) <= set(known):
-            raise AccountFault("a scope or use case was chosen that there is none of")
-    return Grant(role, frozenset(scopes) if scopes else None, frozenset(use_cases) if use_cases else None)
+    """A grant of the form's choices. Raises AccountFault where nothing was chosen: it does not mean all."""
+    return Grant(
+        role,
+        _chosen(scopes, house.source.scopes, "scope"),
+        _chosen(use_cases, house.source.use_cases, "use case"),
+    )
+
+
+def _chosen(chosen: list[str] | None, known: Container[str], what: str) -> frozenset[str] | None:
+    if not chosen:
+        raise AccountFault(f"choose at least one {what}, or all")
+    if ALL in chosen:
+        return None
+    if not all(one in known for one in chosen):
+        raise AccountFault(f"a {what} was chosen that there is none of")
+    return frozenset(chosen)
 
 
 def _parsed(text: str) -> Grant:

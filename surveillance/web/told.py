@@ -27,7 +27,7 @@ REASONS = {
     Suppressed.OUTSIDE_HOURS: "outside working hours; who is on call was told",
     Suppressed.QUIET_HOURS: "quiet hours",
 }
-OUTCOMES = {"sent": "taken", "failed": "failed, tried again", "refused": "refused"}
+OUTCOMES = {"sent": "taken", "failed": "not taken, tried again", "refused": "refused"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -20,6 +22,7 @@ from invented import DESK, NOW, InventedSource, one_alert, opened
 from served import served
 from surveillance.access.person import Grant, Person
 from surveillance.access.role import Role
+from surveillance.accounts import Register
 from surveillance.alerting.alert import Alert, AlertChange, Change
 from surveillance.store import alerts
 from surveillance.store.database import Store
@@ -27,6 +30,8 @@ from surveillance.store.queue import Revision
 from surveillance.web.app import make_web
 from surveillance.web.house import OpenDoor
 from surveillance.web.live import Changed, Watcher
+
+KEY = "a key for tests only, long enough for them"
 
 
 class Looks:
@@ -150,18 +155,24 @@ def test_a_change_out_of_reach_is_not_told() -> None:
 def test_the_pages_end_at_once_although_somebody_listens(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path}/pages.db")
     store.upgrade()
+    password = Register(store, KEY.encode(), lambda: datetime.now(UTC)).add(
+        "lead", [Grant(Role.LEAD)], "test"
+    )
     store.close()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = {
         "SURVEILLANCE_DATABASE_URL": f"sqlite:///{tmp_path}/pages.db",
-        "SURVEILLANCE_AUDIT_KEY": "a key for tests only, long enough for them",
+        "SURVEILLANCE_AUDIT_KEY": KEY,
+        "SURVEILLANCE_DEAD_LETTER_KEY": KEY,
         "SURVEILLANCE_WEB_PORT": str(port),
+        "SURVEILLANCE_WEB_URL": f"http://127.0.0.1:{port}",
     }
     process = subprocess.Popen([sys.executable, "-m", "surveillance", "web"], env=os.environ | settings)
     try:
-        with _stream_when_ready(f"http://127.0.0.1:{port}/events", process) as stream:
+        asking = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        with asking, _signed_in(asking, "lead", password, process).stream("GET", "/events") as stream:
             next(stream.iter_lines())
             asked_to_end = time.monotonic()
             process.send_signal(signal.SIGTERM)
@@ -171,15 +182,21 @@ def test_the_pages_end_at_once_although_somebody_listens(tmp_path: Path) -> None
         process.kill()
 
 
-@contextmanager
-def _stream_when_ready(url: str, process: "subprocess.Popen[bytes]") -> Iterator[httpx.Response]:
+def _signed_in(
+    asking: httpx.Client, name: str, password: str, process: "subprocess.Popen[bytes]"
+) -> httpx.Client:
     deadline = time.monotonic() + 180
     while True:
         try:
-            with httpx.stream("GET", url, timeout=30) as stream:
-                yield stream
-                return
+            page = asking.get("/sign-in").text
         except httpx.ConnectError:
             assert process.poll() is None, "the pages did not start"
             assert time.monotonic() < deadline, "the pages did not start within 3 minutes"
             time.sleep(0.2)
+        else:
+            token = re.search(r'name="csrf" value="([^"]*)"', page)
+            assert token is not None
+            form = {"name": name, "password": password, "csrf": token[1], "next": "/"}
+            answer = asking.post("/sign-in", data=form, headers={"origin": str(asking.base_url).rstrip("/")})
+            assert answer.status_code == 303
+            return asking

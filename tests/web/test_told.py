@@ -17,7 +17,7 @@ def test_every_reason_has_words() -> None:
 def test_each_notice_has_its_own_attempts_in_order() -> None:
     sent, held = told_rows(DELIVERIES, ATTEMPTS, ZoneInfo("Europe/London"))
     assert (sent.standing, sent.why, len(sent.attempts)) == ("Told", "", 2)
-    assert "failed, tried again (TimeoutError)" in sent.attempts[0]
+    assert "not taken, tried again (TimeoutError)" in sent.attempts[0]
     assert sent.attempts[1].endswith("taken")
     assert (held.standing, held.why, held.attempts) == ("Held back", "quiet hours", ())
 

@@ -22,7 +22,7 @@ from surveillance.deciding import Desk
 from surveillance.web import words
 from surveillance.web.house import HERE, Door, House, OpenDoor, Render, Rooms, utc_now
 from surveillance.web.map import LEGEND
-from surveillance.web.rooms import alerts
+from surveillance.web.rooms import alerts, api
 from surveillance.web.source import AlertSource
 from surveillance.web.summary import support_lines
 
@@ -47,7 +47,7 @@ HEADERS = {
 log = structlog.get_logger(__name__)
 Answer = Callable[[Request], Awaitable[Response]]
 
-ROOMS: Rooms = (alerts.add_to,)
+ROOMS: Rooms = (alerts.add_to, api.add_to)
 """The rooms of the house: a new group of pages is a new module beside `alerts` and one entry here."""
 
 

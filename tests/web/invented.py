@@ -21,7 +21,8 @@ from surveillance.use_case.model import Partner, Scope, UseCase
 from surveillance.web.source import Timeliness
 
 DESK = Desk(load_configuration(Path("config")), Store.open(f"sqlite:///{mkdtemp()}/empty.db"))
-"""Nobody decides anything about what is invented: its database stays empty."""
+DESK.store.upgrade()
+"""Nobody decides anything about what is invented: its database holds who looked, and nothing else."""
 NOW = datetime(2025, 11, 22, 14, 5, tzinfo=UTC)
 TODAY = date(2025, 11, 22)
 MERSEYSIDE = load_areas("cheshire_merseyside", Path())

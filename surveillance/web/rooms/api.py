@@ -1,0 +1,46 @@
+"""What the pages show, as JSON: for programs with a token, and for scripts of the pages."""
+
+from typing import Annotated
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+
+from surveillance.access.person import Person
+from surveillance.access.role import Permission
+from surveillance.web.api import models
+from surveillance.web.api.answer import PROBLEMS, UNCHANGED, answer
+from surveillance.web.detail import AlertPage, alert_page
+from surveillance.web.house import House, needs
+from surveillance.web.summary import queue_page
+
+Reader = Annotated[Person, needs(Permission.READ_CASES)]
+
+
+def add_to(app: FastAPI, house: House) -> None:
+    """Adds the API."""
+    _add_alerts(app, house)
+
+
+def _add_alerts(app: FastAPI, house: House) -> None:
+    @app.get("/api/alerts", response_model=models.Queue, responses=PROBLEMS | UNCHANGED, tags=["Alerts"])
+    def alerts(request: Request, person: Reader) -> Response:
+        """Every alert, as the queue shows it, with what is being watched and how late partners run."""
+        house.record(person, "viewed", "alerts", form="json")
+        return answer(request, models.Queue.model_validate(queue_page(house.source, person, house.now())))
+
+    @app.get(
+        "/api/alerts/{alert_id}",
+        response_model=models.AlertPage,
+        responses=PROBLEMS | UNCHANGED,
+        tags=["Alerts"],
+    )
+    def one_alert(request: Request, person: Reader, alert_id: str) -> Response:
+        """One alert with its evidence, members, areas, daily cases, partners and history."""
+        alert = house.alert(person, alert_id, Permission.READ_CASES)
+        house.record(person, "viewed", f"alert/{alert.id}", form="json", revision=alert.revision)
+        return answer(request, _alert(alert_page(house.source, alert, house.now())))
+
+
+def _alert(page: AlertPage) -> models.AlertPage:
+    shown = {name: getattr(page, name) for name in models.AlertPage.model_fields if name != "cases_per_day"}
+    return models.AlertPage.model_validate({**shown, "cases_per_day": page.epicurve.bars})

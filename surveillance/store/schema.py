@@ -8,6 +8,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from surveillance.store import tables_cases  # noqa: F401  # its tables belong to the schema
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7_310_151_201  # any number that no other use of advisory locks takes
 

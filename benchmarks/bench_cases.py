@@ -129,7 +129,8 @@ def opened(name: str, members: list[RecordKey], codes: tuple[str, ...]) -> Alert
     alert = Alert(
         id=name, revision=1, use_case=USE_CASE, scope=SCOPE, state=State.OPEN, severity="watch",
         members=tuple(sorted(f"{key}@1" for key in members)), areas=codes[:3],
-        start=TODAY - timedelta(days=20), end=TODAY, clusters=(), alive=True, as_of=TODAY, opened_at=NOW, changed_at=NOW,
+        start=TODAY - timedelta(days=20), end=TODAY, clusters=(), alive=True, as_of=TODAY,
+        opened_at=NOW, changed_at=NOW,
     )  # fmt: skip
     return AlertChange(Change.OPENED, alert, NOW, "service", "a cluster", True)
 

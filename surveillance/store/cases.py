@@ -17,7 +17,7 @@ from surveillance.line_list.record import RecordKey
 from surveillance.store.columns import UtcTime
 from surveillance.store.database import Transaction
 from surveillance.store.statements import chunks, one_of
-from surveillance.store.tables import alerts, duplicates, line_list, records
+from surveillance.store.tables import alerts, duplicates, line_list, links, records
 from surveillance.store.tables_cases import alert_members
 
 _OLDEST_AGE = 999
@@ -151,7 +151,7 @@ def count_reasons(tx: Transaction, wanted: Wanted) -> dict[str, int]:
         .group_by(line_list.c.reason)
         .order_by(line_list.c.reason)
     )
-    return dict(tx.execute(query).tuples().all())  # type: ignore[arg-type]  # a reason is not null here
+    return {str(reason): int(number) for reason, number in tx.execute(query)}
 
 
 def areas_at(tx: Transaction, numbers: Collection[int], use_case: str) -> dict[int, dict[str, str]]:
@@ -196,6 +196,18 @@ def pairs_with(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, 
             for one, other in (both, both[::-1]):
                 found[one].append((other, state))
     return {key: found[key] for key in keys if key in found}
+
+
+def linked_with(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, list[RecordKey]]:
+    """By record, the others that people linked it with."""
+    found: defaultdict[RecordKey, list[RecordKey]] = defaultdict(list)
+    a, b = links.c.record_a, links.c.record_b
+    for some in chunks(sorted(map(str, keys)), 5_000):
+        query = select(a, b).where(or_(a.in_(some), b.in_(some))).order_by(a, b)
+        for first, second in tx.execute(query):
+            found[RecordKey.parse(first)].append(RecordKey.parse(second))
+            found[RecordKey.parse(second)].append(RecordKey.parse(first))
+    return found
 
 
 def spots_of(tx: Transaction, key: RecordKey) -> tuple[int | None, list[Spot]]:

@@ -20,9 +20,10 @@ from surveillance.access.role import Permission
 from surveillance.alerting import wording
 from surveillance.deciding import Desk
 from surveillance.web import words
+from surveillance.web.faults import add_faults
 from surveillance.web.house import HERE, Door, House, OpenDoor, Render, Rooms, utc_now
 from surveillance.web.map import LEGEND
-from surveillance.web.rooms import alerts, api
+from surveillance.web.rooms import alerts, api, cases
 from surveillance.web.source import AlertSource
 from surveillance.web.summary import support_lines
 
@@ -47,11 +48,14 @@ HEADERS = {
 log = structlog.get_logger(__name__)
 Answer = Callable[[Request], Awaitable[Response]]
 
-ROOMS: Rooms = (alerts.add_to, api.add_to)
+ROOMS: Rooms = (alerts.add_to, cases.add_to, api.add_to)
 """The rooms of the house: a new group of pages is a new module beside `alerts` and one entry here."""
 
 
-LINKS = (("Alerts", "/", Permission.READ_CASES),)
+LINKS = (
+    ("Alerts", "/", Permission.READ_CASES),
+    ("Line list", "/cases", Permission.READ_CASES),
+)
 """The main navigation: title, path, and what a person must be allowed to see the link."""
 
 
@@ -79,6 +83,7 @@ def make_web(
     for add_to in ROOMS:
         add_to(app, house)
     _add_health(app, source)
+    add_faults(app, render)
     app.add_exception_handler(HTTPException, _explain(render))  # type: ignore[arg-type]
     # The last added is the outermost: headers stand on every answer, also where a host is refused.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)

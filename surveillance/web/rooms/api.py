@@ -2,15 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
 
 from surveillance.access.person import Person
 from surveillance.access.role import Permission
 from surveillance.web.api import models
 from surveillance.web.api.answer import PROBLEMS, UNCHANGED, answer
+from surveillance.web.asked import AskedPage
 from surveillance.web.detail import AlertPage, alert_page
 from surveillance.web.house import House, needs
+from surveillance.web.rooms.cases import read_cases, read_record
 from surveillance.web.summary import queue_page
 
 Reader = Annotated[Person, needs(Permission.READ_CASES)]
@@ -19,6 +21,7 @@ Reader = Annotated[Person, needs(Permission.READ_CASES)]
 def add_to(app: FastAPI, house: House) -> None:
     """Adds the API."""
     _add_alerts(app, house)
+    _add_cases(app, house)
 
 
 def _add_alerts(app: FastAPI, house: House) -> None:
@@ -39,6 +42,25 @@ def _add_alerts(app: FastAPI, house: House) -> None:
         alert = house.alert(person, alert_id, Permission.READ_CASES)
         house.record(person, "viewed", f"alert/{alert.id}", form="json", revision=alert.revision)
         return answer(request, _alert(alert_page(house.source, alert, house.now())))
+
+
+def _add_cases(app: FastAPI, house: House) -> None:
+    @app.get("/api/cases", response_model=models.Cases, responses=PROBLEMS | UNCHANGED, tags=["Line list"])
+    def cases(request: Request, person: Reader, asked: Annotated[AskedPage, Query()]) -> Response:
+        """The line list as known now, a page at a time: cases, or what does not count for a reason."""
+        _, page = read_cases(house, person, asked, "json")
+        return answer(request, models.Cases.model_validate(page))
+
+    @app.get(
+        "/api/cases/{partner}/{kind}/{record_id}",
+        response_model=models.RecordPage,
+        responses=PROBLEMS | UNCHANGED,
+        tags=["Line list"],
+    )
+    def record(request: Request, person: Reader, partner: str, kind: str, record_id: str) -> Response:
+        """One record: its versions and what each changed, what counts it, and what it belongs to."""
+        page = read_record(house, person, partner, kind, record_id, "json")
+        return answer(request, models.RecordPage.model_validate(page))
 
 
 def _alert(page: AlertPage) -> models.AlertPage:

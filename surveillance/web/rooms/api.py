@@ -1,6 +1,6 @@
 """What the pages show, as JSON: for programs with a token, and for scripts of the pages."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
@@ -8,20 +8,61 @@ from fastapi.responses import Response
 from surveillance.access.person import Person
 from surveillance.access.role import Permission
 from surveillance.web.api import models
-from surveillance.web.api.answer import PROBLEMS, UNCHANGED, answer
+from surveillance.web.api.answer import GEOJSON, PROBLEMS, UNCHANGED, answer
+from surveillance.web.api.geojson import FeatureCollection, features_of_alert, features_of_alerts
+from surveillance.web.api.openapi import describe
 from surveillance.web.asked import AskedPage
 from surveillance.web.detail import AlertPage, alert_page
 from surveillance.web.house import House, needs
 from surveillance.web.rooms.cases import read_cases, read_record
-from surveillance.web.summary import queue_page
+from surveillance.web.summary import FINISHED, queue_page
+
+
+class GeoJson(Response):
+    """How GeoJSON is sent."""
+
+    media_type = GEOJSON
+
 
 Reader = Annotated[Person, needs(Permission.READ_CASES)]
 
 
 def add_to(app: FastAPI, house: House) -> None:
     """Adds the API."""
+    _add_geojson(app, house)  # before the alerts, whose ids would take its paths
     _add_alerts(app, house)
     _add_cases(app, house)
+    describe(app)
+
+
+def _add_geojson(app: FastAPI, house: House) -> None:
+    shown: dict[str, Any] = {
+        "response_model": FeatureCollection,
+        "response_class": GeoJson,
+        "responses": PROBLEMS | UNCHANGED,
+        "tags": ["Map"],
+    }
+
+    @app.get("/api/alerts.geojson", **shown)
+    def alerts_on_the_map(request: Request, person: Reader) -> Response:
+        """Every unfinished alert: its areas as one feature, and the circle of each detector that has one."""
+        source = house.source
+        mine = [
+            (alert, source.areas(alert.scope))
+            for alert, _ in source.alerts()
+            if alert.state not in FINISHED and person.may(Permission.READ_CASES, alert.scope, alert.use_case)
+        ]
+        house.record(person, "viewed", "alerts", form="geojson")
+        return answer(request, features_of_alerts(mine), GEOJSON)
+
+    @app.get("/api/alerts/{alert_id}.geojson", **shown)
+    def alert_on_the_map(request: Request, person: Reader, alert_id: str) -> Response:
+        """One alert: its areas with its cases in each as known now, and the circle of each detector."""
+        alert = house.alert(person, alert_id, Permission.READ_CASES)
+        cases = house.source.cases(alert, alert.start, alert.as_of)
+        house.record(person, "viewed", f"alert/{alert.id}", form="geojson", revision=alert.revision)
+        areas = house.source.areas(alert.scope)
+        return answer(request, features_of_alert(alert, areas, cases), GEOJSON)
 
 
 def _add_alerts(app: FastAPI, house: House) -> None:

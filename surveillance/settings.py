@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     web_url: str = Field(
         default="http://127.0.0.1:8080", description="the address that links in notices begin with"
     )
+    chromium: str = Field(
+        default="", description="path of Chromium, for reports as PDF; empty: looked for by its usual names"
+    )
     log_format: str = Field(default="console", pattern="^(console|json)$", description="console or json")
 
     @classmethod

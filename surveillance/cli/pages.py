@@ -10,6 +10,7 @@ from surveillance.deciding import Desk
 from surveillance.settings import Settings
 from surveillance.store.database import Store
 from surveillance.web.app import LOOPBACK, make_web
+from surveillance.web.printing import find_printer
 from surveillance.web.reading import Reading
 
 
@@ -25,4 +26,5 @@ def make_pages(settings: Settings) -> FastAPI:
         Desk(configuration, store),
         hosts=sorted(hosts),
         audit_key=settings.audit_key.get_secret_value().encode(),
+        printer=find_printer(settings.chromium),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Row, and_, delete, func, or_, select
@@ -106,6 +106,20 @@ def history(tx: Transaction, alert_id: str) -> list[StoredChange]:
         select(alert_history).where(alert_history.c.alert_id == alert_id).order_by(alert_history.c.revision)
     )
     return [StoredChange(_change(r), r.evaluation_id) for r in rows]
+
+
+def changed_between(
+    tx: Transaction, use_case: str, scope: str, since: datetime, until: datetime
+) -> list[AlertChange]:
+    """What happened to a scope's alerts from `since` to before `until`, in order of time."""
+    rows = tx.execute(
+        select(alert_history)
+        .join(alerts, alerts.c.id == alert_history.c.alert_id)
+        .where(alerts.c.use_case == use_case, alerts.c.scope == scope)
+        .where(alert_history.c.at >= since, alert_history.c.at < until)
+        .order_by(alert_history.c.at, alert_history.c.alert_id, alert_history.c.revision)
+    )
+    return [_change(row) for row in rows]
 
 
 def reasons(tx: Transaction, change: Change, ids: Collection[str]) -> dict[str, set[str]]:

@@ -23,7 +23,8 @@ from surveillance.web import words
 from surveillance.web.faults import add_faults
 from surveillance.web.house import HERE, Door, House, OpenDoor, Render, Rooms, utc_now
 from surveillance.web.map import LEGEND
-from surveillance.web.rooms import alerts, api, cases
+from surveillance.web.printing import Printer
+from surveillance.web.rooms import alerts, api, cases, reports
 from surveillance.web.source import AlertSource
 from surveillance.web.summary import support_lines
 
@@ -48,13 +49,14 @@ HEADERS = {
 log = structlog.get_logger(__name__)
 Answer = Callable[[Request], Awaitable[Response]]
 
-ROOMS: Rooms = (alerts.add_to, cases.add_to, api.add_to)
+ROOMS: Rooms = (alerts.add_to, cases.add_to, reports.add_to, api.add_to)
 """The rooms of the house: a new group of pages is a new module beside `alerts` and one entry here."""
 
 
 LINKS = (
     ("Alerts", "/", Permission.READ_CASES),
     ("Line list", "/cases", Permission.READ_CASES),
+    ("Weekly report", "/reports/weekly", Permission.READ_AGGREGATES),
 )
 """The main navigation: title, path, and what a person must be allowed to see the link."""
 
@@ -67,17 +69,19 @@ def make_web(
     hosts: Sequence[str] = LOOPBACK,
     now: Callable[[], datetime] = utc_now,
     audit_key: bytes = b"",
+    printer: Printer | None = None,
 ) -> FastAPI:
     """The web application over `source` and `desk`.
 
     `door`: who asks. `hosts`: names under which it may be asked for (`*.example.org`, `*` for any): another
     site that points its own name at this address gets nothing. `now`: an aware clock, for ages and due times.
+    `printer`: makes PDFs of reports, where Chromium is installed.
     """
     app = FastAPI(
         title="Public health surveillance", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
-    render = _renderer(source)
-    house = House(source, desk, render, door or OpenDoor(), now, audit_key)
+    render = make_renderer(source)
+    house = House(source, desk, render, door or OpenDoor(), now, audit_key, printer)
     app.state.door = house.door
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for add_to in ROOMS:
@@ -91,7 +95,7 @@ def make_web(
     return app
 
 
-def _renderer(source: AlertSource) -> Render:
+def make_renderer(source: AlertSource) -> Render:
     """A function that renders a template; support lines stand on every page."""
     environment = Environment(
         loader=PackageLoader("surveillance.web"),

@@ -20,8 +20,9 @@ SCHEMES = {
     },
 }
 WORDS = f"""What the pages show, for programs. This is version {VERSION}: every answer says so in the
-header `API-Version`. Fields may be added; one that changes its meaning or goes makes a version whose paths begin
-with /api/v{int(VERSION) + 1}. Every answer has an `ETag`; `If-None-Match` with it gives 304 while nothing changed.
+header `API-Version`. Fields may be added; one that changes its meaning or goes makes a version whose paths
+begin with /api/v{int(VERSION) + 1}. Every answer has an `ETag`; `If-None-Match` with it gives 304 while
+nothing changed.
 
 Who asks sees what they would see on the pages, within their scopes and use cases. What lies outside is
 answered like what does not exist. Every view is entered into the audit chain."""

@@ -14,6 +14,7 @@ from threading import Lock
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 STATIC = Path(__file__).parent / "static"
 _SHEET = re.compile(r'<link rel="stylesheet" href="/static/([\w.-]+\.css)">')
+_LINK = re.compile(r"<link [^>]*>")
 _NOTHING_ELSE = (
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
 )
@@ -73,7 +74,7 @@ def find_printer(path: str | None = None) -> Printer | None:
 def on_its_own(html: str) -> str:
     """A page that needs no server: its style sheets stand in it, and it may load nothing."""
     styled = _SHEET.sub(lambda m: f"<style>{(STATIC / m[1]).read_text(encoding='utf-8')}</style>", html)
-    return styled.replace("<head>", f"<head>{_NOTHING_ELSE}", 1)
+    return _LINK.sub("", styled).replace("<head>", f"<head>{_NOTHING_ELSE}", 1)
 
 
 def _as_root() -> tuple[str, ...]:

@@ -14,8 +14,8 @@ HANDLING = {
 METHODS: Mapping[str, str] = {
     "permutation-scan": "The permutation scan looks at circles of every size and place, over windows of "
     "every length up to today, and asks where more cases lie than if the same cases had happened on other "
-    "days. It needs no population (Kulldorff and others 2005). Random arrangements of the same cases tell how "
-    "often chance alone gives one as strong.",
+    "days. It needs no population (Kulldorff and others 2005). Random arrangements of the same cases tell "
+    "how often chance alone gives one as strong.",
     "poisson-scan": "The Poisson scan looks at circles as the permutation scan does, and compares with what "
     "a model of season, trend, weekday and population would expect.",
     "proximity": "The proximity rule is one that was agreed locally: so many cases within so many kilometres "

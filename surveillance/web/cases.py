@@ -7,6 +7,7 @@ from typing import Any
 
 from surveillance.access.person import Person
 from surveillance.access.role import Permission
+from surveillance.alerting.wording import on_day
 from surveillance.configuration import Configuration, Region
 from surveillance.line_list.classify import Reason
 from surveillance.line_list.links import link_token
@@ -75,6 +76,7 @@ class CaseRow:
     ages: str
     sex: str
     received: datetime | None
+    received_on: str
     received_words: str
     delay_days: float | None
     links: Mapping[str, int]
@@ -166,6 +168,9 @@ class Reader:
                 ages=band_of(line.age) if line.reason is None else "",
                 sex=line.sex or (UNKNOWN if line.reason is None else ""),
                 received=received,
+                received_on=on_day(received.astimezone(self.chosen.regions[0].zone).date())
+                if received
+                else "",
                 received_words=words.at_time(received, self.chosen.regions[0].zone) if received else "",
                 delay_days=delay_days(line.day, received),
                 links={words.spaced(kind): kinds.count(kind) for kind in dict.fromkeys(kinds)},

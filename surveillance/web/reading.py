@@ -72,6 +72,8 @@ class Reading:
 
     def alert(self, alert_id: str) -> Alert | None:
         """One alert, or None."""
+        if "\x00" in alert_id:  # which PostgreSQL takes for no text
+            return None
         with self.store.reading() as tx:
             found = alerts.show(tx, alert_id)
         return found if found is not None and self._known(found) else None

@@ -369,3 +369,53 @@ class RecordPage(Answer):
     """Records that merges ever connected with it."""
     duplicates: tuple[PairLink, ...]
     alerts: tuple[AlertLink, ...]
+
+
+class WeekCount(Answer):
+    """Cases of one week."""
+
+    first: date
+    """Its Monday."""
+    words: str
+    cases: str
+    """A number; `1-7` or rounded to 5 where you may not see small ones."""
+
+
+class AlertOfWeek(Answer):
+    """What happened to an alert in the week."""
+
+    id: str
+    severity: str
+    state: str
+    changes: tuple[str, ...]
+    sentence: str
+    """Empty where you may not see small numbers."""
+
+
+class WeeklyReport(Answer):
+    """The report of a week, in words."""
+
+    use_case: str
+    use_case_title: str
+    scope: str
+    scope_title: str
+    week: str
+    """Of the ISO calendar, such as 2025-W07."""
+    days: str
+    made_at: str
+    time_zone: str
+    full: bool
+    """Whether small numbers are told."""
+    sentence: str
+    usual: str
+    """What the same weeks of earlier years had, where there are enough of them."""
+    weeks: tuple[WeekCount, ...]
+    alerts: tuple[AlertOfWeek, ...] | None
+    """Null where you may not know of alerts."""
+    opened: int
+    closed: int
+    unknown: tuple[str, ...]
+    methods: tuple[str, ...]
+    handling: str
+    readers: str
+    support_lines: tuple[str, ...]

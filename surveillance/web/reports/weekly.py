@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from surveillance.access.person import Person
 from surveillance.access.role import Permission
 from surveillance.alerting.alert import AlertChange, Change, State
-from surveillance.alerting.wording import amount, over_days
+from surveillance.alerting.wording import amount, on_day, over_days
 from surveillance.configuration import Region
 from surveillance.line_list.duplicates import count_once
 from surveillance.store import alerts, line_list
@@ -111,7 +111,7 @@ def weekly_report(
         sentence=_sentence(chosen, region, told(per_week[first])),
         usual=_usual(per_week, first, since, full),
         weeks=tuple(
-            WeekCount(day, over_days(day, day + timedelta(days=6)), told(per_week[day]))
+            WeekCount(day, f"Week of {on_day(day)}", told(per_week[day]))
             for day in (first - n * WEEK for n in range(WEEKS_SHOWN))
         ),
         alerts=None if changes is None else tuple(_alerts(changes, house, full)),

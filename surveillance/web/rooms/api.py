@@ -15,6 +15,7 @@ from surveillance.web.asked import AskedPage
 from surveillance.web.detail import AlertPage, alert_page
 from surveillance.web.house import House, needs
 from surveillance.web.rooms.cases import read_cases, read_record
+from surveillance.web.rooms.reports import Anybody, Name, read_week
 from surveillance.web.summary import FINISHED, queue_page
 
 
@@ -32,6 +33,7 @@ def add_to(app: FastAPI, house: House) -> None:
     _add_geojson(app, house)  # before the alerts, whose ids would take its paths
     _add_alerts(app, house)
     _add_cases(app, house)
+    _add_reports(app, house)
     describe(app)
 
 
@@ -102,6 +104,21 @@ def _add_cases(app: FastAPI, house: House) -> None:
         """One record: its versions and what each changed, what counts it, and what it belongs to."""
         page = read_record(house, person, partner, kind, record_id, "json")
         return answer(request, models.RecordPage.model_validate(page))
+
+
+def _add_reports(app: FastAPI, house: House) -> None:
+    @app.get(
+        "/api/reports/weekly",
+        response_model=models.WeeklyReport,
+        responses=PROBLEMS | UNCHANGED,
+        tags=["Reports"],
+    )
+    def weekly(
+        request: Request, person: Anybody, use_case: Name = None, scope: Name = None, week: Name = None
+    ) -> Response:
+        """Cases of a week against usual, and its alerts; suppressed for whoever may not read cases."""
+        report = read_week(house, person, use_case, scope, week, "json")
+        return answer(request, models.WeeklyReport.model_validate(report))
 
 
 def _alert(page: AlertPage) -> models.AlertPage:

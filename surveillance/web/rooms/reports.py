@@ -12,12 +12,14 @@ from surveillance.access.role import Permission
 from surveillance.web.house import House, needs
 from surveillance.web.printing import NotPrinted
 from surveillance.web.reports.alert import alert_report
-from surveillance.web.reports.weekly import weekly_report
+from surveillance.web.reports.weekly import WeeklyReport, weekly_report
 
 log = structlog.get_logger(__name__)
 Reader = Annotated[Person, needs(Permission.READ_CASES)]
 Anybody = Annotated[Person, needs(Permission.READ_AGGREGATES)]
-Name = Annotated[str | None, Query(max_length=63)]
+Name = Annotated[
+    str | None, Query(max_length=63, description="Id, or a week such as 2025-W07; the first or last left out")
+]
 
 
 def add_to(app: FastAPI, house: House) -> None:
@@ -43,11 +45,19 @@ def add_to(app: FastAPI, house: House) -> None:
 def print_week(
     house: House, person: Person, use_case: str | None, scope: str | None, week: str | None
 ) -> HTMLResponse:
-    """The report of a week, entered into the audit chain."""
-    report = weekly_report(house, person, use_case or None, scope or None, week or None)
-    facts = {"scope": report.scope, "week": report.week, "full": report.full}
-    house.record(person, "viewed", f"weekly-report/{report.use_case}", **facts)
+    """The report of a week as a page."""
+    report = read_week(house, person, use_case, scope, week, "report")
     return house.render("report_weekly.html", person, report=report, support_lines=report.support_lines)
+
+
+def read_week(
+    house: House, person: Person, use_case: str | None, scope: str | None, week: str | None, form: str
+) -> WeeklyReport:
+    """The report of a week, entered into the audit chain. What is empty was not asked."""
+    report = weekly_report(house, person, use_case or None, scope or None, week or None)
+    facts = {"form": form, "scope": report.scope, "week": report.week, "full": report.full}
+    house.record(person, "viewed", f"weekly-report/{report.use_case}", **facts)
+    return report
 
 
 def print_alert(house: House, person: Person, alert_id: str) -> HTMLResponse:

@@ -16,6 +16,7 @@ from stored_web import ANALYST, LEAD, NORTH, SOUTH, WITHOUT_CASES, StoredWeb
 
 from small_house import TODAY, incident
 from surveillance.access.person import Person
+from surveillance.web import export
 from surveillance.web.asked import AGES
 from surveillance.web.export import suppressed, unspoilt
 
@@ -217,6 +218,14 @@ def test_the_exported_line_list_is_that_of_the_filter_and_its_name_says_no_place
     ]  # fmt: skip
     assert re.search(r'"line-list-\d{8}T\d{6}Z\.' + form, name)
     assert all(len(row) == len(table[0]) for row in table)
+
+
+def test_a_long_line_list_leaves_in_pieces_and_whole(web: StoredWeb, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, whole = exported(web, what="line-list")
+    monkeypatch.setattr(export, "_LINES", 2)
+    monkeypatch.setattr(export, "_BYTES", 10)
+    assert exported(web, what="line-list")[1] == whole
+    assert len(whole) == 6
 
 
 def test_exported_counts_are_suppressed_and_count_a_person_once(tmp_path: Path) -> None:

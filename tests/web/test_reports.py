@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from invented import SUPPORT, a_full_day, one_alert
 from pypdf import PdfReader
 from stored_web import ANALYST, LEAD, NOBODY, NORTH, OPERATOR, PARTNER, SOUTH, VIEWER, StoredWeb
@@ -101,6 +103,28 @@ def test_a_week_of_another_scope_is_like_none(web: StoredWeb) -> None:
         assert web.get(f"/alerts/none/{form}", LEAD).status_code == 404
 
 
+NAMES = ("use_case", "scope", "week")
+VALUES = st.one_of(
+    st.text(max_size=70), st.sampled_from(["dune-fever", "north", WEEK, "1900-W01", "2999-W52"])
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=3))
+def test_no_parameter_breaks_a_weekly_report(web: StoredWeb, query: dict[str, str]) -> None:
+    for path in ("/reports/weekly", "/api/reports/weekly"):
+        for person in (LEAD, VIEWER):
+            answer = web.ask("GET", path, person, params=query)
+            assert answer.status_code in (200, 404, 422), query
+
+
+def test_the_weekly_report_as_json_says_what_the_page_says(web: StoredWeb) -> None:
+    for person in (LEAD, VIEWER):
+        report = web.get(f"/api/reports/weekly?week={WEEK}&scope=north", person).json()
+        assert report["sentence"] in week(web, person)
+        assert report["full"] is (person is LEAD)
+
+
 @pytest.mark.parametrize(
     "text", ["", "2250-W60", "2249-W53", "1899-W01", "2250-W5", "now", "0000-W01", "\x00"]
 )
@@ -125,7 +149,7 @@ def test_reports_are_in_the_audit_chain(web: StoredWeb) -> None:
     web.get(f"/alerts/{alert.id}/report", NORTH)
     weekly, one = web.audited()[before:]
     assert (weekly.by, weekly.subject) == (ANALYST.id, "weekly-report/dune-fever")
-    assert weekly.facts == {"scope": "north", "week": WEEK, "full": True}
+    assert weekly.facts == {"form": "report", "scope": "north", "week": WEEK, "full": True}
     assert (one.by, one.subject, one.facts["form"]) == (NORTH.id, f"alert/{alert.id}", "report")
 
 

@@ -22,14 +22,13 @@ from surveillance.store.database import Store, Transaction
 from surveillance.web.asked import Chosen
 from surveillance.web.cases import Reader, band_of
 from surveillance.web.house import House
+from surveillance.web.published import suppressed
 
 CSV, XLSX = "csv", "xlsx"
 MEDIA_TYPES = {
     CSV: "text/csv; charset=utf-8",
     XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-SUPPRESSED = "1-7"
-LEAST_SHOWN, ROUNDED_TO = 8, 5
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LINES, _BYTES = 1_000, 65_536
 Row = Sequence[str]
@@ -64,13 +63,6 @@ def export_counts(tx: Transaction, house: House, chosen: Chosen, by: Sequence[st
     names = levels_of(chosen)
     header = (*(names[level] for level in by), "Count")
     return Table(header, [(*key, suppressed(number)) for key, number in sorted(counted.items())])
-
-
-def suppressed(number: int) -> str:
-    """A count as it may leave: nought as it is, 1 to 7 as `1-7`, any other rounded to 5."""
-    if 0 < number < LEAST_SHOWN:
-        return SUPPRESSED
-    return str(ROUNDED_TO * round(number / ROUNDED_TO))
 
 
 def _counted(tx: Transaction, house: House, chosen: Chosen) -> Iterator[CountedCase]:

@@ -18,7 +18,8 @@ from small_house import TODAY, incident
 from surveillance.access.person import Person
 from surveillance.web import export
 from surveillance.web.asked import AGES
-from surveillance.web.export import suppressed, unspoilt
+from surveillance.web.export import unspoilt
+from surveillance.web.published import suppressed
 
 SCHOOL = "school-77"
 

@@ -37,6 +37,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoredWeb]:
     made.house.now -= timedelta(days=8)
     made.house.report(*linked, *others)
     made.house.evaluate()
+    made.house.now += timedelta(days=8)
     yield made
     made.house.store.close()
 
@@ -92,6 +93,11 @@ def test_who_may_not_read_cases_gets_a_week_without_small_numbers(web: StoredWeb
     assert (alert.id in page) == (person is VIEWER), "an alert is told to whom may know of alerts"
 
 
+def test_a_week_that_is_not_over_cannot_be_watched_as_it_grows(web: StoredWeb) -> None:
+    assert web.get("/reports/weekly?week=2250-W26", VIEWER).status_code == 422
+    assert web.get("/reports/weekly?week=2250-W26", LEAD).status_code == 200
+
+
 def test_a_week_of_another_scope_is_like_none(web: StoredWeb) -> None:
     assert web.get("/reports/weekly?scope=north", SOUTH).status_code == 404
     assert web.get("/reports/weekly?scope=elsewhere", LEAD).status_code == 404
@@ -135,7 +141,7 @@ def test_a_week_that_is_none_is_named(web: StoredWeb, text: str) -> None:
 
 def test_a_report_holds_no_harmful_word_whatever_people_wrote(web: StoredWeb) -> None:
     alert = web.house.alerts()[0]
-    why = Decision("lead@example.org", web.house.now, "the campaign was successful")
+    why = Decision("lead@example.org", web.house.now - timedelta(days=8), "the campaign was successful")
     Desk(web.house.configuration, web.house.store).move(alert.id, Act.ACKNOWLEDGE, why)
     for page in (week(web), text_of(web.get(f"/alerts/{alert.id}/report").text)):
         assert harmful_words(page) == ()

@@ -24,9 +24,9 @@ from surveillance.store.database import Transaction
 from surveillance.use_case.model import UseCase
 from surveillance.web import words
 from surveillance.web.asked import BadParameter, readable
-from surveillance.web.export import suppressed
 from surveillance.web.house import House
 from surveillance.web.partners import PartnerRow, partner_rows
+from surveillance.web.published import suppressed
 from surveillance.web.reports.words import HANDLING, methods_of, readers, safe
 from surveillance.web.summary import FINISHED
 
@@ -89,7 +89,10 @@ def weekly_report(
     chosen, region = _subject(house, person, use_case, scope)
     place, now = (region.scope.id, chosen.id), house.now()
     full = person.may(Permission.READ_CASES, *place)
-    first = _monday(week, now.astimezone(region.zone).date())
+    today = now.astimezone(region.zone).date()
+    first = _monday(week, today)
+    if not full and first + WEEK > today:  # or it could be watched as it grows
+        raise BadParameter("week", "Without small numbers there is a report of whole weeks only")
     with house.desk.store.reading() as tx:
         per_week = _cases_per_week(tx, chosen, region, first, now)
         reads_alerts = person.may(Permission.READ_ALERTS, *place)

@@ -59,6 +59,21 @@ class Region:
         )
 
     @cached_property
+    def levels(self) -> Mapping[str, tuple[str, frozenset[str]]]:
+        """By code, each area of any level with its name and the codes of the areas inside that it is made of.
+
+        The largest units first, the areas themselves last.
+        """
+        table, found = self.inside, dict[str, tuple[str, set[str]]]()
+        for unit, of_units in reversed(list(table.units.items())):
+            names = table.unit_names.get(unit, {})
+            for code, of_unit in zip(table.codes, of_units, strict=True):
+                found.setdefault(of_unit, (names.get(of_unit, of_unit), set()))[1].add(code)
+        for code, name in zip(table.codes, table.names, strict=True):
+            found.setdefault(code, (name, set()))[1].add(code)
+        return {code: (name, frozenset(codes)) for code, (name, codes) in found.items()}
+
+    @cached_property
     def working_time(self) -> WorkingTime:
         """When the scope's people work; the targets for acknowledging count these hours."""
         return WorkingTime(self.zone, self.scope.bank_holidays)

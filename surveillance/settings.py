@@ -99,6 +99,9 @@ class Settings(BaseSettings):
         default="",
         description="addresses, comma separated, of proxies whose X-Forwarded-For and -Proto are believed",
     )
+    chromium: str = Field(
+        default="", description="path of Chromium, for reports as PDF; empty: looked for by its usual names"
+    )
     log_format: str = Field(default="console", pattern="^(console|json)$", description="console or json")
 
     @classmethod

@@ -22,6 +22,7 @@ _MODULES = (
     "delivery",
     "audit",
     "accounts",
+    "report",
     *STANDALONE,
 )
 

@@ -18,6 +18,7 @@ from surveillance.store.database import Store
 from surveillance.web.app import LOOPBACK, make_web
 from surveillance.web.door import SessionDoor
 from surveillance.web.house import People, utc_now
+from surveillance.web.printing import find_printer
 from surveillance.web.provider import load_provider
 from surveillance.web.reading import Reading
 from surveillance.web.session import Seal
@@ -35,6 +36,7 @@ def make_pages(settings: Settings) -> FastAPI:
         hosts=sorted({*LOOPBACK, urlsplit(settings.web_url).hostname or ""}),
         audit_key=audit_key,
         people=people_of(store),
+        printer=find_printer(settings.chromium),
     )
 
 

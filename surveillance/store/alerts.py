@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import Row, and_, delete, func, or_, select
 
 from surveillance.alerting.alert import Alert, AlertChange, Change, State
 from surveillance.alerting.due import next_due
+from surveillance.alerting.finding import record_of
+from surveillance.line_list.record import RecordKey
 from surveillance.store.codec import alert_from_json, to_json
 from surveillance.store.database import Transaction
+from surveillance.store.records import numbers_of
 from surveillance.store.statements import chunks, insert_into, insert_missing
 from surveillance.store.tables import alert_history, alerts
+from surveillance.store.tables_cases import alert_members
 
 _ENDED = (State.CLOSED.value, State.NOT_A_CLUSTER.value, State.MERGED.value)
 
@@ -43,6 +47,7 @@ def save(tx: Transaction, changes: Sequence[AlertChange], evaluation_id: int | N
         current[change.alert.id] = change.alert.revision
     latest = {change.alert.id: change.alert for change in changes}
     _write_current(tx, latest.values())
+    _write_members(tx, latest.values())
     added = insert_missing(tx, alert_history, [_history_row(change, evaluation_id) for change in changes])
     if added != len(changes):
         raise StaleAlert("another writer opened the same alert just now")
@@ -118,6 +123,20 @@ def history(tx: Transaction, alert_id: str) -> list[StoredChange]:
     return [StoredChange(_change(r), r.evaluation_id) for r in rows]
 
 
+def changed_between(
+    tx: Transaction, use_case: str, scope: str, since: datetime, until: datetime
+) -> list[AlertChange]:
+    """What happened to a scope's alerts from `since` to before `until`, in order of time."""
+    rows = tx.execute(
+        select(alert_history)
+        .join(alerts, alerts.c.id == alert_history.c.alert_id)
+        .where(alerts.c.use_case == use_case, alerts.c.scope == scope)
+        .where(alert_history.c.at >= since, alert_history.c.at < until)
+        .order_by(alert_history.c.at, alert_history.c.alert_id, alert_history.c.revision)
+    )
+    return [_change(row) for row in rows]
+
+
 def at_revision(tx: Transaction, alert_id: str, revision: int) -> StoredChange | None:
     """The change that made one revision of an alert, or None."""
     row = tx.execute(
@@ -188,6 +207,18 @@ def _write_current(tx: Transaction, latest: Iterable[Alert]) -> None:
     tx.execute(
         statement.on_conflict_do_update(index_elements=["id"], set_=changed, where=next_only),
         [_current_row(alert) for alert in latest],
+    )
+
+
+def _write_members(tx: Transaction, latest: Collection[Alert]) -> None:
+    members = {alert.id: {RecordKey.parse(record_of(m)) for m in alert.members} for alert in latest}
+    numbers = numbers_of(tx, {key for keys in members.values() for key in keys})
+    for some in chunks(sorted(members)):
+        tx.execute(delete(alert_members).where(alert_members.c.alert_id.in_(some)))
+    insert_missing(
+        tx,
+        alert_members,
+        [{"alert_id": a, "record": numbers[k]} for a, keys in members.items() for k in keys & numbers.keys()],
     )
 
 

@@ -99,6 +99,12 @@ def merged_groups(tx: Transaction, keys: Collection[RecordKey]) -> list[frozense
         locked |= connected
 
 
+def merged_with(tx: Transaction, key: RecordKey) -> list[RecordKey]:
+    """The other records that merges ever connected with this one, sorted; nothing is locked."""
+    edges = _connected(tx, {key})
+    return sorted({one for edge in edges for one in edge} - {key})
+
+
 def count_records(tx: Transaction) -> int:
     """Records of which at least one version is stored."""
     return tx.execute(select(func.count(record_versions.c.record.distinct()))).scalar_one()

@@ -1,10 +1,24 @@
 """What both databases say differently, and how a statement over many keys stays one statement."""
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, case, or_
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    any_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from surveillance.line_list.record import RecordKey
@@ -45,6 +59,13 @@ def by_source(keys: Collection[RecordKey]) -> Iterator[tuple[str, str, list[str]
     for (partner, kind), group in groupby(sorted(keys), key=lambda key: (key.partner, key.kind)):
         for ids in chunks(key.record_id for key in group):
             yield partner, kind, ids
+
+
+def one_of(tx: Connection, column: ColumnElement[Any], texts: Collection[str]) -> ColumnElement[bool]:
+    """Whether a text is one of these, which are one value of the statement however many they are."""
+    if tx.dialect.name == "sqlite":
+        return column.in_(select(func.json_each(json.dumps(sorted(texts))).table_valued("value").c.value))
+    return column == any_(literal(sorted(texts), ARRAY(Text)))
 
 
 def smaller(column: Column[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:

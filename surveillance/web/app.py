@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 import structlog
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -24,19 +23,24 @@ from surveillance.alerting import wording
 from surveillance.deciding import Desk
 from surveillance.web import words
 from surveillance.web.door import API, SessionDoor
+from surveillance.web.faults import add_faults
 from surveillance.web.guard import READS, Guard, HeadLikeGet, origin_of
 from surveillance.web.house import HERE, Door, House, OpenDoor, People, Render, Rooms, nobody_known, utc_now
 from surveillance.web.map import LEGEND, ratio_words
+from surveillance.web.printing import Printer
 from surveillance.web.rooms import (
     accounts,
     acts,
     alerts,
+    api,
+    cases,
     erasing,
     geography,
     live,
     opening,
     overview,
     queue,
+    reports,
     sign_in,
     trail,
 )
@@ -75,8 +79,11 @@ ROOMS: Rooms = (
     acts.add_to,
     erasing.add_to,
     live.add_to,
+    cases.add_to,
+    reports.add_to,
     overview.add_to,
     geography.add_to,
+    api.add_to,
     trail.add_to,
     accounts.add_to,
     sign_in.add_to,
@@ -87,6 +94,8 @@ ROOMS: Rooms = (
 LINKS = (
     ("Alerts", "/", Permission.READ_ALERTS),
     ("Overview", "/overview", Permission.READ_AGGREGATES),
+    ("Line list", "/cases", Permission.READ_CASES),
+    ("Weekly report", "/reports/weekly", Permission.READ_AGGREGATES),
     ("Audit", "/audit", Permission.READ_AUDIT),
     ("Accounts", "/accounts", Permission.MANAGE_ACCOUNTS),
 )
@@ -102,26 +111,28 @@ def make_web(
     now: Callable[[], datetime] = utc_now,
     audit_key: bytes = b"",
     people: People = nobody_known,
+    printer: Printer | None = None,
 ) -> FastAPI:
     """The web application over `source` and `desk`.
 
     `door`: who asks; without one everybody is let in, for tests. `hosts`: names under which it may be asked
     for (`*.example.org`, `*` for any): another site that points its own name at this address gets nothing.
-    `now`: an aware clock, for ages and due times.
+    `now`: an aware clock, for ages and due times. `printer`: makes PDFs of reports, where Chromium is
+    installed.
     """
     app = FastAPI(
         title="Public health surveillance", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     door = door or OpenDoor()
-    render = _renderer(source, door)
-    house = House(source, desk, render, door, now, audit_key, people)
+    render = make_renderer(source, door)
+    house = House(source, desk, render, door, now, audit_key, people, printer)
     app.state.door = house.door
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for add_to in ROOMS:
         add_to(app, house)
     _add_health(app, source)
+    add_faults(app, render)
     app.add_exception_handler(HTTPException, _explain(render))  # type: ignore[arg-type]
-    app.add_exception_handler(RequestValidationError, _explain_values(render))  # type: ignore[arg-type]
     # The last added is the outermost: headers stand on every answer, also where a host is refused.
     if isinstance(door, SessionDoor):
         app.add_middleware(
@@ -138,7 +149,7 @@ def make_web(
     return app
 
 
-def _renderer(source: AlertSource, door: Door) -> Render:
+def make_renderer(source: AlertSource, door: Door | None = None) -> Render:
     """A function that renders a template; support lines and the token of forms stand on every page."""
     environment = Environment(
         loader=PackageLoader("surveillance.web"),
@@ -169,7 +180,7 @@ def _renderer(source: AlertSource, door: Door) -> Render:
     return render
 
 
-def _form_token(door: Door) -> str:
+def _form_token(door: Door | None) -> str:
     """What the forms of this visit carry; empty where there is no session."""
     visit = VISIT.get()
     if visit is None or visit.session is None or not isinstance(door, SessionDoor):
@@ -212,18 +223,6 @@ def _explain(render: Render) -> Callable[[Request, HTTPException], Response]:
         if problem.status_code == 401:
             answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
-
-    return explain
-
-
-def _explain_values(render: Render) -> Callable[[Request, RequestValidationError], Response]:
-    """Which values do not fit and why, without the values: they may be a password, or about a person."""
-
-    def explain(request: Request, problem: RequestValidationError) -> Response:
-        if not request.url.path.startswith(API):
-            return _problem(request, 422, render)
-        faults = [{"where": fault["loc"], "problem": fault["msg"]} for fault in problem.errors()]
-        return JSONResponse({"error": 422, "faults": faults}, 422)
 
     return explain
 

@@ -1,11 +1,9 @@
-"""One alert and its revisions, as pages and as JSON."""
+"""One alert and its revisions, as pages; `api` has the same as JSON."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import FastAPI, Path
-from fastapi.encoders import jsonable_encoder
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
 from surveillance.access.person import Person
@@ -18,21 +16,15 @@ from surveillance.web.graph import KINDS
 from surveillance.web.house import House, needs
 from surveillance.web.plain import plain_alert
 from surveillance.web.revision import revision_page
-from surveillance.web.summary import queue_page
 
-NOT_IN_JSON = ("maps", "epicurve")
 Anybody = Annotated[Person, needs(Permission.READ_ALERTS)]
 Reader = Annotated[Person, needs(Permission.READ_CASES)]
 Number = Annotated[int, Path(ge=1, le=1_000_000)]
 
 
 def add_to(app: FastAPI, house: House) -> None:
-    """Adds the pages and their JSON."""
-    _add_pages(app, house)
-    _add_api(app, house)
+    """Adds the pages."""
 
-
-def _add_pages(app: FastAPI, house: House) -> None:
     @app.get("/alerts/{alert_id}", response_class=HTMLResponse, include_in_schema=False)
     def one_alert(person: Anybody, alert_id: str) -> HTMLResponse:
         alert = house.alert(person, alert_id)
@@ -69,22 +61,3 @@ def _looked(house: House, person: Person, alert: Alert, page: str) -> None:
     house.record(person, "viewed", f"alert/{alert.id}", page=page, revision=alert.revision)
     with house.desk.store.transaction() as tx:
         saw(tx, person.id, alert.id, Seen(alert.revision, house.now()))
-
-
-def _add_api(app: FastAPI, house: House) -> None:
-    @app.get("/api/alerts")
-    def alerts(person: Reader) -> JSONResponse:
-        """Every alert, as the queue shows it, with what is being watched and how late partners run."""
-        return JSONResponse(jsonable_encoder(asdict(queue_page(house.source, person, house.now()))))
-
-    @app.get("/api/alerts/{alert_id}")
-    def one_alert(person: Reader, alert_id: str) -> JSONResponse:
-        """One alert with its evidence, members, areas, daily cases, partners and history."""
-        alert = house.alert(person, alert_id, Permission.READ_CASES)
-        page = alert_page(house.source, alert, house.now())
-        values = {key: value for key, value in asdict(page).items() if key not in NOT_IN_JSON}
-        bars = [
-            {"first": bar.first, "last": bar.last, "members": bar.members, "others_in_the_areas": bar.others}
-            for bar in page.epicurve.bars
-        ]
-        return JSONResponse(jsonable_encoder({**values, "cases_per_day": bars}))

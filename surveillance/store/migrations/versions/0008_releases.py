@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("use_case", "scope", name=op.f("pk_release_starts")),
     )
     op.create_index(
-        "ix_line_list_cases",
+        "ix_line_list_rows",
         "line_list",
         ["use_case", "place", "id"],
         sqlite_where=CURRENT,
@@ -75,6 +75,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_index("ix_line_list_cases", "line_list")
+    op.drop_index("ix_line_list_rows", "line_list")
     for table in ("release_starts", "release_tallies", "release_blocks", "releases"):
         op.drop_table(table)

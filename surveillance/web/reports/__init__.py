@@ -1,0 +1,1 @@
+"""Reports made for print: of a week, and of one alert."""

@@ -10,7 +10,7 @@ from surveillance.cli.errors import explain
 
 # Commands of people who need none of the service: it is not loaded for them.
 STANDALONE = ("scan",)
-_MODULES = ("operate", "publish", "replay", "evaluate", "demo", "alerts", *STANDALONE)
+_MODULES = ("operate", "publish", "replay", "evaluate", "demo", "alerts", "releases", *STANDALONE)
 
 
 def make_app(words: Sequence[str]) -> typer.Typer:

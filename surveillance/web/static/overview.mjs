@@ -211,5 +211,6 @@ async function showMap() {
   addWords(map, maplibre.Popup);
 }
 
+const shown = showMap(); // what it needs is on its way while the time line is drawn
 showTimeLines();
-await showMap();
+await shown;

@@ -23,6 +23,7 @@ _MODULES = (
     "audit",
     "accounts",
     "report",
+    "releases",
     *STANDALONE,
 )
 

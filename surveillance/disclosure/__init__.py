@@ -34,6 +34,10 @@ What holds against them, for any set of views, levels and days, and is proved by
 - A count that is never offered (an area in a month, a sex in an area) has at least eight possible values
   beside its own, for the tables around it have eight or more on each side (Fréchet's bounds).
 
+What is not promised: use cases are separate questions. Where the cases of one are part of another's, the
+difference of two published numbers bounds the rest to within their rounding. Scopes that share areas are
+known by their area file; two files that describe one country are not compared.
+
 Sources: statistical disclosure control in the sense of Hundepool et al. (2012), Statistical Disclosure
 Control, chapter 4 (tables, differencing, complementary suppression); Kenthapadi, Mishra and Nissim (2005),
 Simulatable auditing, PODS (a refusal tells something too); NHS Digital's analysis guide for Hospital Episode

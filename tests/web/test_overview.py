@@ -29,6 +29,7 @@ from surveillance.store.database import Store
 from surveillance.use_case.wording import harmful_words
 from surveillance.web.app import make_web
 from surveillance.web.house import OpenDoor
+from surveillance.web.overview.published import published_rows
 from surveillance.web.reading import Reading
 
 NOW = datetime(2026, 3, 10, 14, 5, tzinfo=UTC)
@@ -255,6 +256,14 @@ def test_sexes_are_published_for_whole_blocks_of_the_whole_scope(pages: Pages) -
     found = pages.values(VIEWER, use_case=DEATHS, stratum="sex:female", **TWO_YEARS)
     assert [p["first"] for p in found["time_line"]] == ["2024-01-01", "2025-01-01"]
     assert found["areas"] == []
+
+
+def test_what_may_be_exported_is_what_is_published(pages: Pages) -> None:
+    with pages.store.reading() as tx:
+        rows = list(published_rows(tx, DEATHS, SCOPE, date(2024, 1, 1), date(2025, 12, 31)))
+    assert len([row for row in rows if row.table == "all"]) == 24
+    assert {row.table for row in rows} == {"all", "lad", "sex"}  # under sixteen there are few
+    assert all(row.cases is None or (row.cases >= 10 and row.cases % 5 == 0) for row in rows)
 
 
 # --- who may see what ------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """The overview's numbers as they are published: nothing here reads the line list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
 
 from surveillance.disclosure.protection import SMALL, Bounds, bounds, total
 from surveillance.releasing import Series
@@ -132,3 +134,27 @@ def _why_not(series: Series | None) -> str:
 
 def _nothing(question: Question, why: str) -> Figures:
     return Figures("month", (), NOTHING, None, why, question.first, question.last, 0, None)
+
+
+class PublishedRow(NamedTuple):
+    """One published number as it may leave the service. `cases` is to the nearest five; None: fewer than 8,
+    or none."""
+
+    table: str
+    cell: str
+    first: date
+    last: date
+    cases: int | None
+
+
+def published_rows(
+    tx: Transaction, use_case: str, scope: str, first: date = date.min, last: date = date.max
+) -> Iterator[PublishedRow]:
+    """Every number that is published of a use case in a scope over whole periods and blocks between two days:
+    all that an export may hold. A table that is withheld has no rows."""
+    for one in releases.published(tx, use_case, scope, first, last):
+        yield PublishedRow("all", "", one.first_day, one.last_day, one.cases)
+    for block in releases.published_blocks(tx, use_case, scope, first, last):
+        for name, cells in block.tables.items():
+            for cell, cases in (cells or {}).items():
+                yield PublishedRow(name, cell, block.first_day, block.last_day, cases)

@@ -19,13 +19,12 @@ function shade(plot) {
   plot.ctx.restore();
 }
 
-function drawBounds(plot) {
+const drawBounds = (periods) => (plot) => {
   const { ctx } = plot;
   ctx.save();
   ctx.strokeStyle = colour("ink");
   ctx.lineWidth = 1.5 * devicePixelRatio;
-  for (const [at, period] of drawing.periods.entries()) {
-    const [low, high] = period.cases;
+  for (const [at, { cases: [low, high] }] of periods.entries()) {
     if (low === high) continue;
     const x = plot.valToPos(plot.data[0][at], "x", true);
     ctx.beginPath();
@@ -34,73 +33,59 @@ function drawBounds(plot) {
     ctx.stroke();
   }
   ctx.restore();
-}
+};
 
 function centre(period) {
   return (seconds(period.first) + seconds(period.last) + DAY) / 2;
 }
 
-function timeLine(figure) {
-  const box = figure.querySelector(".plot");
-  const days = drawing.periods.map(centre);
-  const counts = drawing.periods.map((period) => middle(period.cases));
-  const withUnit = drawing.of_unit.length === drawing.periods.length;
-  const most = Math.max(...drawing.periods.map((period) => period.cases[1]), 3);
+function drawPeriods(box, periods, label) {
+  const most = Math.max(...periods.map((period) => period.cases[1]), 3);
   const axis = { stroke: colour("ink"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line") }, font: "14px system-ui" };
-  const series = [
-    {},
-    {
-      label: "All areas",
-      fill: colour("member"),
-      stroke: colour("member"),
-      paths: uPlot.paths.bars({ size: [0.82, 60, 1] }),
-      points: { show: false },
-      value: (_, __, ___, at) => (at === null ? "" : drawing.periods[at].words),
-    },
-  ];
-  const data = [days, counts];
-  if (withUnit) {
-    data.push(drawing.of_unit.map((period) => middle(period.cases)));
-    series.push({
-      label: drawing.unit_name,
-      stroke: colour("ink"),
-      width: 2,
-      points: { show: true, size: 8, fill: colour("paper"), stroke: colour("ink") },
-      value: (_, __, ___, at) => (at === null ? "" : drawing.of_unit[at].words),
-    });
-  }
-  const span = [seconds(drawing.periods[0].first), seconds(drawing.periods.at(-1).last) + DAY];
+  const bars = {
+    label,
+    fill: colour("member"),
+    stroke: colour("member"),
+    paths: uPlot.paths.bars({ size: [0.82, 140, 1] }),
+    points: { show: false },
+    value: (_, __, ___, at) => (at === null ? "" : periods[at].words),
+  };
   const plot = new uPlot(
     {
       width: box.clientWidth,
       height: 280,
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
-      scales: { x: { range: span }, y: { range: [0, most * 1.08] } },
+      scales: { x: { range: [seconds(periods[0].first), seconds(periods.at(-1).last) + DAY] }, y: { range: [0, most * 1.08] } },
       axes: [axis, { ...axis, size: 52, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] }],
-      series: series.map((one, at) => (at === 0 ? { value: () => "" , label: "Days" } : one)),
+      series: [{}, bars],
       cursor: { drag: { x: false, y: false } },
-      hooks: { drawClear: [shade], draw: [drawBounds] },
-      legend: { show: true },
+      hooks: { drawClear: [shade], draw: [drawBounds(periods)] },
     },
-    data,
+    [periods.map(centre), periods.map((period) => middle(period.cases))],
     box,
   );
   plot.root.setAttribute("aria-hidden", "true"); // the table beside it has every number
   return plot;
 }
 
-function showTimeLine() {
-  const figure = document.getElementById("time-line");
-  if (!figure || typeof uPlot === "undefined") return;
+function showTimeLine(figure, periods, label) {
+  if (!periods.length) return;
   const box = document.createElement("div");
   box.className = "plot";
-  figure.prepend(box);
-  let plot = timeLine(figure);
+  figure.insertBefore(box, figure.querySelector("figcaption"));
+  let plot = drawPeriods(box, periods, label);
   new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: 280 })).observe(box);
   dark.addEventListener("change", () => {
     plot.destroy();
-    plot = timeLine(figure);
+    plot = drawPeriods(box, periods, label);
   });
+}
+
+function showTimeLines() {
+  const figure = document.getElementById("time-line");
+  if (!figure || typeof uPlot === "undefined") return;
+  showTimeLine(figure, drawing.periods, "All areas");
+  showTimeLine(figure, drawing.of_unit, drawing.unit_name);
 }
 
 // --- map -------------------------------------------------------------------------------------------------
@@ -226,5 +211,6 @@ async function showMap() {
   addWords(map, maplibre.Popup);
 }
 
-showTimeLine();
-await showMap();
+const shown = showMap(); // what it needs is on its way while the time line is drawn
+showTimeLines();
+await shown;

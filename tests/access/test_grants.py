@@ -39,3 +39,20 @@ def test_grants_do_not_lend_each_other_places() -> None:
 
 def test_nobody_without_a_grant_may_anything() -> None:
     assert not any(Person("nobody").may(permission) for permission in Permission)
+
+
+def test_the_reach_of_a_person_is_every_pair_that_one_of_the_grants_covers() -> None:
+    person = Person(
+        "two-hats",
+        (
+            Grant(Role.LEAD, frozenset({"north"}), frozenset({"falls"})),
+            Grant(Role.VIEWER, frozenset({"south"})),
+        ),
+    )
+    use_cases, scopes = ("falls", "overdose"), ("north", "south")
+    assert person.reach(Permission.READ_CASES, use_cases, scopes) == {("falls", "north")}
+    assert person.reach(Permission.READ_ALERTS, use_cases, scopes) == {
+        ("falls", "north"),
+        ("falls", "south"),
+        ("overdose", "south"),
+    }

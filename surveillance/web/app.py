@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -95,7 +96,12 @@ def _renderer(source: AlertSource) -> Render:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"spaced": words.spaced, "title_words": words.title, "on_day": wording.on_day}
+    environment.filters |= {
+        "spaced": words.spaced,
+        "title_words": words.title,
+        "on_day": wording.on_day,
+        "local": lambda moment, zone: words.at_time(moment, ZoneInfo(zone)),
+    }
     environment.globals |= {
         "plural": words.plural,
         "over_days": wording.over_days,

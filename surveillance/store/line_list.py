@@ -218,7 +218,7 @@ def current_in_areas(
                 line_list.c.reason.is_(None),
             )
         )
-        found.extend(_case(row) for row in rows)
+        found.extend(map(_case, rows.all()))
     return found
 
 

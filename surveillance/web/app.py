@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -158,7 +159,12 @@ def make_renderer(source: AlertSource, door: Door | None = None) -> Render:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"spaced": words.spaced, "title_words": words.title, "on_day": wording.on_day}
+    environment.filters |= {
+        "spaced": words.spaced,
+        "title_words": words.title,
+        "on_day": wording.on_day,
+        "local": lambda moment, zone: words.at_time(moment, ZoneInfo(zone)),
+    }
     environment.globals |= {
         "plural": words.plural,
         "over_days": wording.over_days,

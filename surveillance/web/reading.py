@@ -184,7 +184,7 @@ class Reading:
         with self.store.reading() as tx:
             confirmed, rejected = line_list.duplicate_decisions(tx)
             near = Near(use_case.id, tuple(p.name for p in use_case.places), alert.areas, first, last)
-            around = cases_around(tx, near, members)
+            around = cases_around(tx, near, members, confirmed)
         found: list[CountedCase] = []
         for place in use_case.places:
             inside = [case for case in around if case.place == place.name and case.area in areas]

@@ -77,3 +77,20 @@ def test_everywhere_is_more_than_every_place_by_name() -> None:
     assert not named.may_everywhere(Permission.MANAGE_ACCOUNTS)
     assert every.may_everywhere(Permission.MANAGE_ACCOUNTS)
     assert not every.may_everywhere(Permission.READ_CASES)
+
+
+def test_the_reach_of_a_person_is_every_pair_that_one_of_the_grants_covers() -> None:
+    person = Person(
+        "two-hats",
+        (
+            Grant(Role.LEAD, frozenset({"north"}), frozenset({"falls"})),
+            Grant(Role.VIEWER, frozenset({"south"})),
+        ),
+    )
+    use_cases, scopes = ("falls", "overdose"), ("north", "south")
+    assert person.reach(Permission.READ_CASES, use_cases, scopes) == {("falls", "north")}
+    assert person.reach(Permission.READ_ALERTS, use_cases, scopes) == {
+        ("falls", "north"),
+        ("falls", "south"),
+        ("overdose", "south"),
+    }

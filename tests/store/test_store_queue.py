@@ -133,8 +133,9 @@ def listed(store: Store, *cases: Case) -> None:
 def around(store: Store, members: set[str], areas: tuple[str, ...] = ("A",)) -> list[str]:
     near = Near("example", ("residence",), areas, DAY - timedelta(days=5), DAY)
     with store.reading() as tx:
-        found = cases_around(tx, near, {key(name) for name in members})
-    return [one.key.record_id for one in found]
+        confirmed, _ = line_list.duplicate_decisions(tx)
+        found = cases_around(tx, near, {key(name) for name in members}, confirmed)
+    return sorted(one.key.record_id for one in found)
 
 
 def somewhere(name: str, area: str, person: str, day: date = DAY) -> Case:

@@ -436,6 +436,7 @@ def test_who_reads_cases_elsewhere_is_a_viewer_here() -> None:
     assert alone.get("/alerts/c3f1a9d2").status_code == 404
     assert alone.get("/alerts/c3f1a9d2/revisions/1").status_code == 404
     assert alone.get("/api/scopes/merseyside/areas.geojson").status_code == 404
+    assert alone.get("/api/scopes/merseyside/outlines.geojson").status_code == 404
 
 
 def test_the_links_of_members_are_told_by_kind_and_never_by_name() -> None:
@@ -459,8 +460,8 @@ def test_the_links_of_members_are_told_by_kind_and_never_by_name() -> None:
 def test_boundaries_are_sent_once_and_then_only_their_tag() -> None:
     web = client(InventedSource())
     first = web.get("/api/scopes/merseyside/areas.geojson")
-    areas = [f for f in first.json()["features"] if "code" in f["properties"]]
-    assert len(areas) == len(MERSEYSIDE)
+    assert {f["properties"]["code"] for f in first.json()["features"]} == set(MERSEYSIDE.codes)
+    assert len(web.get("/api/scopes/merseyside/outlines.geojson").json()["features"]) == 9
     assert first.headers["Cache-Control"] == "private, no-cache"
     again = web.get("/api/scopes/merseyside/areas.geojson", headers={"If-None-Match": first.headers["ETag"]})
     assert again.status_code == 304

@@ -3,12 +3,14 @@
 import gzip
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Header
 from fastapi.responses import Response
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from surveillance.access.person import Person
@@ -20,6 +22,13 @@ from surveillance.web.house import House, needs
 GEOJSON = "application/geo+json"
 KEPT = "private, no-cache"  # the browser keeps it, and asks by its tag whether it is still the same
 Reader = Annotated[Person, needs(Permission.READ_AGGREGATES)]
+
+
+class Asked(BaseModel):
+    """Headers of a request: what the browser has, and what it can unpack."""
+
+    if_none_match: str = ""
+    accept_encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +43,31 @@ def add_to(app: FastAPI, house: House) -> None:
     """Adds the boundaries."""
 
     @app.get("/api/scopes/{scope}/areas.geojson", tags=["Geography"])
-    def areas(
-        person: Reader,
-        scope: str,
-        if_none_match: Annotated[str, Header()] = "",
-        accept_encoding: Annotated[str, Header()] = "",
-    ) -> Response:
-        """The areas of a scope with code and name, and the outlines of the authorities that they make up.
+    def areas(person: Reader, scope: str, asked: Annotated[Asked, Header()]) -> Response:
+        """The areas of a scope with code and name, where their boundaries are known. They tell of nobody."""
+        return _answer(asked, pack(_table(house, person, scope)))
 
-        404 where their boundaries are not known. They tell of nobody.
-        """
-        if scope not in house.source.scopes or not person.may(Permission.READ_AGGREGATES, scope):
-            raise HTTPException(404)
-        packed = pack(house.source.areas(scope))
-        if packed is None:
-            raise HTTPException(404)
-        headers = {"ETag": packed.tag, "Cache-Control": KEPT, "Vary": "Accept-Encoding"}
-        if packed.tag in if_none_match:
-            return Response(status_code=304, headers=headers)
-        if "gzip" not in accept_encoding:
-            return Response(gzip.decompress(packed.body), media_type=GEOJSON, headers=headers)
-        return Response(packed.body, media_type=GEOJSON, headers=headers | {"Content-Encoding": "gzip"})
+    @app.get("/api/scopes/{scope}/outlines.geojson", tags=["Geography"])
+    def outlines(person: Reader, scope: str, asked: Annotated[Asked, Header()]) -> Response:
+        """The outlines of the authorities that the areas of a scope make up, where boundaries are known."""
+        return _answer(asked, pack_outlines(_table(house, person, scope)))
+
+
+def _table(house: House, person: Person, scope: str) -> AreaTable:
+    if scope not in house.source.scopes or not person.may(Permission.READ_AGGREGATES, scope):
+        raise HTTPException(404)
+    return house.source.areas(scope)
+
+
+def _answer(asked: Asked, packed: Packed | None) -> Response:
+    if packed is None:
+        raise HTTPException(404)
+    headers = {"ETag": packed.tag, "Cache-Control": KEPT, "Vary": "Accept-Encoding"}
+    if packed.tag in asked.if_none_match:
+        return Response(status_code=304, headers=headers)
+    if "gzip" not in asked.accept_encoding:
+        return Response(gzip.decompress(packed.body), media_type=GEOJSON, headers=headers)
+    return Response(packed.body, media_type=GEOJSON, headers=headers | {"Content-Encoding": "gzip"})
 
 
 @lru_cache(maxsize=32)
@@ -63,22 +76,29 @@ def pack(table: AreaTable) -> Packed | None:
     if table.boundaries is None:
         return None
     names = dict(zip(table.codes, table.names, strict=True))
-    features = [
-        {
-            "type": "Feature",
-            "properties": {"code": code, "name": names[code]},
-            "geometry": feature["geometry"],
-        }
+    return _packed(
+        _feature({"code": code, "name": names[code]}, feature["geometry"])
         for feature in json.loads(table.boundaries.read_text(encoding="utf-8"))["features"]
         if (code := feature["properties"]["code"]) in names
-    ]
-    features += [
-        {
-            "type": "Feature",
-            "properties": {"outline": unit},
-            "geometry": {"type": "MultiLineString", "coordinates": lines},
-        }
+    )
+
+
+@lru_cache(maxsize=32)
+def pack_outlines(table: AreaTable) -> Packed | None:
+    """The outlines of the higher units as GeoJSON; None where the table has no boundaries."""
+    if table.boundaries is None:
+        return None
+    return _packed(
+        _feature({"name": unit}, {"type": "MultiLineString", "coordinates": lines})
         for unit, lines in load_boundaries(table.boundaries).outlines.items()
-    ]
-    text = json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":")).encode()
+    )
+
+
+def _feature(properties: dict[str, str], geometry: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "Feature", "properties": properties, "geometry": geometry}
+
+
+def _packed(features: Iterable[dict[str, Any]]) -> Packed:
+    collection = {"type": "FeatureCollection", "features": list(features)}
+    text = json.dumps(collection, separators=(",", ":")).encode()
     return Packed(gzip.compress(text, 6, mtime=0), f'"{hashlib.sha256(text).hexdigest()[:32]}"')

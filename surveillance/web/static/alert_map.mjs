@@ -38,6 +38,7 @@ function styleOf(drawn, address) {
     version: 8,
     sources: {
       areas: { type: "geojson", data: address, tolerance: 0.2 },
+      outlines: { type: "geojson", data: address.replace("areas.geojson", "outlines.geojson") },
       circles: { type: "geojson", data: { type: "FeatureCollection", features: circles } },
     },
     layers: [
@@ -46,14 +47,12 @@ function styleOf(drawn, address) {
         id: "areas",
         type: "fill",
         source: "areas",
-        filter: ["has", "code"],
         paint: { "fill-color": shaded(drawn.areas) },
       },
       {
         id: "edges",
         type: "line",
         source: "areas",
-        filter: ["has", "code"],
         paint: {
           "line-color": lined(drawn.areas, colour("unit"), colour("land-line")),
           "line-width": lined(drawn.areas, 1.2, 0.5),
@@ -62,8 +61,7 @@ function styleOf(drawn, address) {
       {
         id: "outlines",
         type: "line",
-        source: "areas",
-        filter: ["has", "outline"],
+        source: "outlines",
         paint: { "line-color": colour("unit"), "line-width": 2 },
       },
       {

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,7 @@ def detect(
 
 def study_of(question: Question, place: str, counted: Sequence[CountedCase], start: date) -> Study:
     """What a detector is given: cases counted since `start` as arrays, in the order of their ids."""
-    ordered = sorted((c for c in counted if c.case.day >= start), key=lambda c: c.case.key)
+    ordered = sorted((c for c in counted if c.case.day >= start), key=attrgetter("case.key"))
     return make_study(
         ids=[c.case.id for c in ordered],
         codes=[c.case.area for c in ordered],

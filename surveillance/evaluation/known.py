@@ -1,5 +1,6 @@
 """The counted cases of one place, kept up to date from moment to moment, without a database."""
 
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
@@ -41,6 +42,8 @@ class Known:
             self._by_day[case.day].add(self._group[case.key])
         self._current: defaultdict[int, dict[RecordKey, Case]] = defaultdict(dict)
         self._counted: dict[int, tuple[CountedCase, ...]] = {}
+        # Day and key, which no two share, and what is counted there; always in order.
+        self._ordered: list[tuple[date, RecordKey, CountedCase]] = []
         self._begun = self._ended = 0
         self._window: tuple[date, date] | None = None
 
@@ -53,8 +56,7 @@ class Known:
 
     def counted(self) -> tuple[CountedCase, ...]:
         """All counted cases, in the order of `count_once`."""
-        every = (one for of_group in self._counted.values() for one in of_group)
-        return tuple(sorted(every, key=lambda one: (one.case.day, one.case.key)))
+        return tuple(one for _, _, one in self._ordered)
 
     def counted_since(self, day: date) -> Iterator[CountedCase]:
         """The counted cases of this day and later ones, in no order."""
@@ -111,6 +113,10 @@ class Known:
         if counted == before:
             return
         self._counted[group] = counted
+        for one in before:
+            del self._ordered[bisect_left(self._ordered, (one.case.day, one.case.key))]  # type: ignore[type-var]
+        for one in counted:
+            insort(self._ordered, (one.case.day, one.case.key, one))
         index = question.region.read.index
         for sign, cases in ((-1, before), (1, counted)):
             for one in cases:

@@ -47,6 +47,9 @@ def evaluate(
     ] = 0.0,
     slow_share: Annotated[float, typer.Option(help="Share of areas reported five times later.")] = 0.0,
     joined_share: Annotated[float, typer.Option(help="Share of areas covered since 60 days only.")] = 0.0,
+    first_seed: Annotated[
+        int, typer.Option(help="Of the histories; others than a threshold was chosen from.", min=0)
+    ] = 0,
     output: Annotated[Path, typer.Option(help="Where runs and reports are written.")] = _DEFAULT_OUTPUT,
     scheduler: Annotated[
         str | None, typer.Option(help="A Dask scheduler, tcp://host:8786; default: this machine's cores.")
@@ -82,7 +85,8 @@ def evaluate(
         return
     rate = cases_a_year or CASES_A_YEAR[subject.use_case.records]
     background = Background(rate, unmodelled_log_sd, slow_share, joined_share)
-    plan = Plan(background, years, clusters, tuple(relative_risk or ()), tuple(extra or ()), radius_km, days)
+    injected = tuple(relative_risk or ()), tuple(extra or ()), radius_km, days
+    plan = Plan(background, years, clusters, *injected, first_seed)
     _simulate(subject, plan, output / subject.use_case.id, scheduler, workers, as_json)
 
 

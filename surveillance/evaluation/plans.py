@@ -25,6 +25,7 @@ class Plan:
     extras: tuple[int, ...] = ()
     radius_km: float = 5.0
     days: int = 14
+    first_seed: int = 0
 
     @property
     def null_cell(self) -> str:
@@ -45,7 +46,7 @@ def runs_of(plan: Plan) -> tuple[Run, ...]:
 
 
 def _null(plan: Plan) -> Iterator[Run]:
-    for seed in range(plan.years):
+    for seed in range(plan.first_seed, plan.first_seed + plan.years):
         yield Run(plan.null_cell, seed, plan.background, NULL_DAYS, None, _FIRST)
 
 
@@ -60,7 +61,7 @@ def _injected(plan: Plan) -> Iterator[Run]:
         *((f"{extra} more, {where}", replace(size, extra=extra)) for extra in plan.extras),
     ]
     # Seed by seed, so that an evaluation that is ended early has some of every cell.
-    for seed in range(plan.clusters):
+    for seed in range(plan.first_seed, plan.first_seed + plan.clusters):
         # Any day of a year, so that season and weekday are as they come.
         first = _FIRST + timedelta(days=int(np.random.default_rng(seed).integers(365)))
         for cell, injection in cells:

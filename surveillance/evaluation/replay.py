@@ -15,7 +15,7 @@ from surveillance.detection.scan.permutation import PermutationScan
 from surveillance.evaluation.known import Known
 from surveillance.evaluation.screen import screen_of
 from surveillance.line_list.record import Case
-from surveillance.looking import Decided, Question, Seen, detect, independent_looks, with_recurrence
+from surveillance.looking import SCANS, Decided, Question, Seen, detect, independent_looks, with_recurrence
 from surveillance.pipeline import change_alerts
 from surveillance.store.line_list import ListedRow
 from surveillance.use_case.model import UseCase
@@ -195,7 +195,7 @@ class Replay:
         a_day = max(int(known.counts.sum()) for known in self._known.values()) / (
             (moment.as_of - start).days + 1
         )
-        self.done.alarms += [_alarm(c, moment, a_day) for c in clusters if c.p_value is not None]
+        self.done.alarms += [_alarm(c, moment, a_day) for c in clusters if c.detector in SCANS]
         for track in self._tracks:
             if moment.midnight or track.arm.looks == "every_event":
                 self.done.raised += track.see(question, clusters, self._known, moment)

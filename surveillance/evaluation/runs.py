@@ -25,20 +25,37 @@ Line = dict[str, Any]
 
 
 def arms_of(subject: Subject) -> tuple[Arm, ...]:
-    """Looks at every event and at midnight only, for each detector and for all of them together."""
+    """For each detector and for all of them together, looks as the use case has them and at midnight only.
+
+    A use case that looks at midnight is not shown at every event: that costs thirty times as much.
+    """
     names = dict.fromkeys(detector.name for detector in subject.configuration.detectors[subject.use_case.id])
     kinds = (None, *names) if len(names) > 1 else (None,)
-    return tuple(Arm(looks, detector) for looks in ("every_event", "daily") for detector in kinds)
+    ways: tuple[Looks, ...] = (
+        ("every_event", "daily") if subject.use_case.looks == "every_event" else ("daily",)
+    )
+    return tuple(Arm(looks, detector) for looks in ways for detector in kinds)
 
 
 def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
     """One run, as the line that is kept of it."""
     rng = np.random.default_rng([run.seed, *run.cell.encode()])
     last = run.first + timedelta(days=run.days - 1)
-    rows = draw_history(subject.use_case, subject.region, run.background, rng, run.first, last, run.injection)
+    # Simulated partners report; when the real ones began must not shorten the study.
+    configuration = replace(subject.configuration, partners={})
+    start = configuration.study_start(subject.use_case, subject.region.scope.id, run.first)
+    rows = draw_history(
+        subject.use_case,
+        subject.region,
+        run.background,
+        rng,
+        run.first,
+        last,
+        run.injection,
+        (run.first - start).days,
+    )
     replay = Replay(
-        # Simulated partners report; when the real ones began must not shorten the study.
-        replace(subject.configuration, partners={}),
+        configuration,
         subject.use_case.id,
         subject.region.scope.id,
         rows,

@@ -84,10 +84,16 @@ def draw_history(
     first: date,
     last: date,
     injection: Injection | None = None,
+    past_days: int | None = None,
 ) -> tuple[ListedRow, ...]:
-    """Rows of all cases from the baseline before `first` to `last`; an injected cluster starts on `first`."""
+    """Rows of all cases from `past_days` before `first` to `last`; an injected cluster starts on `first`.
+
+    past_days: all that any detector looks back on; by default the use case's baseline. A past that is
+    shorter than what is looked back on would be told as years without a case.
+    """
+    past_days = use_case.baseline_days if past_days is None else past_days
     world = make_world(region, background, rng)
-    begin = datetime.combine(first - timedelta(days=use_case.baseline_days + 10), time(), UTC)
+    begin = datetime.combine(first - timedelta(days=past_days + 10), time(), UTC)
     end = datetime.combine(last + timedelta(days=1), time(), UTC)
     expected = background.cases_a_year * ((end - begin) / timedelta(days=YEAR_DAYS))
     draw = _Draw(use_case, region, world, rng)

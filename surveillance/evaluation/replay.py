@@ -11,7 +11,6 @@ from surveillance.alerting.finding import record_of
 from surveillance.alerting.grouping import records_in
 from surveillance.configuration import Configuration
 from surveillance.detection.cluster import Cluster, Detector
-from surveillance.detection.scan.permutation import PermutationScan
 from surveillance.evaluation.known import Known
 from surveillance.evaluation.screen import screen_of
 from surveillance.line_list.record import Case
@@ -85,7 +84,7 @@ class Replayed:
     raised: list[Raised] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     looks: int = 0
-    scans: int = 0
+    detections: int = 0
 
 
 def moments(
@@ -209,7 +208,7 @@ class Replay:
             screen = self._screens.get((known.place, n))
             if screen is None or screen.may_find(question, known):
                 due.append(detector)
-                self.done.scans += isinstance(detector, PermutationScan)
+        self.done.detections += len(due)
         return detect(question, known.place, known.counted(), due) if due else []
 
 

@@ -14,6 +14,7 @@ _OURS = {
     "surveillance.cli.errors": ("Mistake",),
     "surveillance.alerting.workflow": ("NotAllowed",),
     "surveillance.deciding": ("Unknown",),
+    "surveillance.evaluation.spread": ("WorkersLost",),
     "surveillance.events.columns": ("ColumnsError",),
     "surveillance.kafka.admin": ("BrokerUnreachable", "TopicFault"),
     "surveillance.kafka.broker": ("BrokerUnavailable",),

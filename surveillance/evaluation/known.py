@@ -114,7 +114,7 @@ class Known:
             return
         self._counted[group] = counted
         for one in before:
-            del self._ordered[bisect_left(self._ordered, (one.case.day, one.case.key))]  # type: ignore[type-var]
+            del self._ordered[bisect_left(self._ordered, (one.case.day, one.case.key))]
         for one in counted:
             insort(self._ordered, (one.case.day, one.case.key, one))
         index = question.region.read.index

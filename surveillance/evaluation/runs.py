@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from surveillance.evaluation.replay import Arm, Looks, Raised, Replay, Replayed
 from surveillance.evaluation.simulated import draw_history, is_injected
+from surveillance.evaluation.spread import Line, spread
 from surveillance.evaluation.subject import Run, Subject
 from surveillance.line_list.record import Case
 from surveillance.looking import Decided
@@ -21,7 +21,6 @@ from surveillance.store.line_list import ListedRow
 FILE = "runs.jsonl"
 SCAN = "permutation-scan"
 CREDITED = 2  # cases of an injected cluster that an alert must hold to have found it
-Line = dict[str, Any]
 
 
 def arms_of(subject: Subject) -> tuple[Arm, ...]:
@@ -185,60 +184,22 @@ def run_all(
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> Iterator[Line]:
-    """Performs the runs that the file does not hold yet; yields each line once it is in the file."""
+    """Performs the runs that the file does not hold yet; yields each line once it is in the file.
+
+    Raises WorkersLost, see `spread`.
+    """
     done = finished(path, subject.fingerprint)
     owed = [run for run in runs if run.key not in done]
     path.parent.mkdir(parents=True, exist_ok=True)
     if not owed:
         return
-    with path.open("a+b") as file, _client(scheduler, workers) as client:
+    with path.open("a+b") as file:
         _end_line(file)
-        for line in _spread(client, subject, owed):
+        for line in spread(perform, subject, owed, arms_of(subject), scheduler, workers):
             file.write(json.dumps(line).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
             yield line
-
-
-def _spread(client: Any, subject: Subject, owed: Sequence[Run]) -> Iterator[Line]:
-    """Performs runs on the cluster, a few more at a time than it has workers; in the order of their ends."""
-    from distributed import as_completed
-
-    sent = client.scatter(subject, broadcast=True)
-    arms = arms_of(subject)
-    waiting = iter(owed)
-    slots = max(2 * len(client.scheduler_info()["workers"]), 2)
-    first = [
-        client.submit(perform, sent, run, arms, pure=False)
-        for _, run in zip(range(slots), waiting, strict=False)
-    ]
-    completed = as_completed(first)
-    for future in completed:
-        line = future.result()
-        following = next(waiting, None)
-        if following is not None:
-            completed.add(client.submit(perform, sent, following, arms, pure=False))
-        yield line
-
-
-@contextmanager
-def _client(scheduler: str | None, workers: int | None) -> Iterator[Any]:
-    """A cluster that is there, or one process for each core of this machine."""
-    from distributed import Client, LocalCluster
-
-    if scheduler is not None:
-        with Client(scheduler) as client:
-            client.wait_for_workers(1, timeout=60)
-            yield client
-        return
-    count = workers or os.cpu_count() or 1
-    with (
-        LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
 
 
 def _end_line(file: Any) -> None:

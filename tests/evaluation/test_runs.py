@@ -1,6 +1,8 @@
 """Runs: the same result whoever does them and however often they are interrupted."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from surveillance.evaluation.replay import Replay
 from surveillance.evaluation.report import make_report
 from surveillance.evaluation.runs import arms_of, finished, perform, run_all
 from surveillance.evaluation.simulated import INJECTED, Background, Injection, draw_history
+from surveillance.evaluation.spread import Line, WorkersLost, spread
 from surveillance.evaluation.subject import Run, Subject, subject_of
 from surveillance.line_list.record import Case, RecordKey
 from surveillance.looking import Decided
@@ -70,6 +73,26 @@ def test_a_run_that_was_killed_goes_on_where_it_was(
         rest = list(run_all(subject, RUNS, path, scheduler=cluster.scheduler_address))
     assert len(rest) == len(RUNS) - 1
     assert sorted(json.dumps(line) for line in finished(path, subject.fingerprint).values()) == alone
+
+
+def test_a_worker_that_is_killed_ends_nothing(subject: Subject, alone: list[str], tmp_path: Path) -> None:
+    """With its only worker a cluster loses what was sent to it: the rest begins anew."""
+    path = tmp_path / "runs.jsonl"
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+        running = run_all(subject, RUNS, path, scheduler=cluster.scheduler_address)
+        next(running)
+        os.kill(cluster.workers[0].pid, signal.SIGKILL)
+        assert len(list(running)) == len(RUNS) - 1
+    assert _held(path) == alone
+
+
+def test_workers_that_always_die_are_told_in_words(subject: Subject) -> None:
+    with pytest.raises(WorkersLost, match="start the same command again"):
+        list(spread(_die, subject, RUNS[:1], (), workers=1))
+
+
+def _die(*_: object) -> Line:
+    os._exit(1)
 
 
 def test_another_configuration_shares_no_run(configuration: Configuration, subject: Subject) -> None:

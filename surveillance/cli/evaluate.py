@@ -50,6 +50,10 @@ def evaluate(
     first_seed: Annotated[
         int, typer.Option(help="Of the histories; others than a threshold was chosen from.", min=0)
     ] = 0,
+    past_days: Annotated[
+        int | None,
+        typer.Option(help="That partners have reported; default: as long as any detector looks back.", min=1),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Where runs and reports are written.")] = _DEFAULT_OUTPUT,
     scheduler: Annotated[
         str | None, typer.Option(help="A Dask scheduler, tcp://host:8786; default: this machine's cores.")
@@ -84,7 +88,7 @@ def evaluate(
         _stored(subject, start and start.date(), end and end.date(), as_json)
         return
     rate = cases_a_year or CASES_A_YEAR[subject.use_case.records]
-    background = Background(rate, unmodelled_log_sd, slow_share, joined_share)
+    background = Background(rate, unmodelled_log_sd, slow_share, joined_share, past_days=past_days)
     injected = tuple(relative_risk or ()), tuple(extra or ()), radius_km, days
     plan = Plan(background, years, clusters, *injected, first_seed)
     _simulate(subject, plan, output / subject.use_case.id, scheduler, workers, as_json)

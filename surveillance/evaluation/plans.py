@@ -36,6 +36,7 @@ class Plan:
             f"areas differ by {background.unmodelled_log_sd:g}" if background.unmodelled_log_sd else "",
             f"{background.slow_share:.0%} report late" if background.slow_share else "",
             f"{background.joined_share:.0%} joined lately" if background.joined_share else "",
+            f"reported for {background.past_days} days" if background.past_days is not None else "",
         )
         return ", ".join(part for part in parts if part)
 

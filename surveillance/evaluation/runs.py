@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from surveillance.configuration import Configuration
 from surveillance.evaluation.replay import Arm, Looks, Raised, Replay, Replayed
 from surveillance.evaluation.simulated import draw_history, is_injected
 from surveillance.evaluation.spread import Line, spread
@@ -40,9 +41,9 @@ def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
     """One run, as the line that is kept of it."""
     rng = np.random.default_rng([run.seed, *run.cell.encode()])
     last = run.first + timedelta(days=run.days - 1)
-    # Simulated partners report; when the real ones began must not shorten the study.
-    configuration = replace(subject.configuration, partners={})
-    start = configuration.study_start(subject.use_case, subject.region.scope.id, run.first)
+    configuration = _as_simulated(subject, run)
+    use_case = configuration.use_cases[subject.use_case.id]
+    start = configuration.study_start(use_case, subject.region.scope.id, run.first)
     rows = draw_history(
         subject.use_case,
         subject.region,
@@ -83,6 +84,17 @@ def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
         "injected": _count_injected(rows),
         "found": {} if begin is None else _found(done.raised, begin),
     }
+
+
+def _as_simulated(subject: Subject, run: Run) -> Configuration:
+    """With partners who have reported for as long as a run says; when the real ones began must not matter."""
+    configuration = replace(subject.configuration, partners={})
+    past_days = run.background.past_days
+    if past_days is None:
+        return configuration
+    since = run.first - timedelta(days=past_days)
+    use_case = subject.use_case.model_copy(update={"study_start": since})
+    return replace(configuration, use_cases={use_case.id: use_case})
 
 
 def _alerts(raised: Iterable[Raised]) -> list[Line]:

@@ -36,7 +36,8 @@ class Background:
     unmodelled_log_sd: standard deviation of the log rate between areas beyond their population, smooth over
     about 10 km. slow_share: share of the areas (a connected part) whose reports take five times as long.
     joined_share: share of the areas of which nothing is reported before `joined_days` before the evaluated
-    time.
+    time. past_days: since when before it the partners have reported at all; None: for as long as any detector
+    looks back.
     """
 
     cases_a_year: float = 290.0
@@ -44,6 +45,7 @@ class Background:
     slow_share: float = 0.0
     joined_share: float = 0.0
     joined_days: int = 60
+    past_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class _Draw:
                     continue
                 known = None if partner == "police" and death.keyless else f"simulated:1:{death.person}"
                 report = _Report(
-                    key=RecordKey(partner, "incident", f"{partner}-{death.person}"),
+                    key=RecordKey(partner, "incident", f"{partner}-{death.person:08d}"),
                     areas=fields,
                     day=occurred.astimezone(self._zone).date(),
                     at=death.occurred + timedelta(days=delay),
@@ -206,7 +208,7 @@ class _Draw:
             coded = at + timedelta(days=1 + one.delay_days, hours=6) if one.coded_late else None
             late = coded is not None and self._needs_codes
             report = _Report(
-                key=RecordKey("hospital", "admission", f"hospital-{one.person}"),
+                key=RecordKey("hospital", "admission", f"hospital-{one.person:08d}"),
                 areas={"residence_area": self._codes[lives]},
                 day=one.arrived.astimezone(self._zone).date(),
                 at=coded if late and coded else at,

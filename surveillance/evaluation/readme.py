@@ -8,15 +8,16 @@ from pathlib import Path
 from surveillance.configuration import Configuration
 from surveillance.evaluation.intervals import Estimate
 from surveillance.evaluation.report import Power, Report, make_report
-from surveillance.evaluation.runs import FILE, SCAN, Line, finished
+from surveillance.evaluation.runs import FILE, SCAN, finished
+from surveillance.evaluation.spread import Line
 from surveillance.evaluation.subject import subject_of
 from surveillance.evaluation.tables import Table, in_words, markdown, share
 from surveillance.use_case.model import UseCase
 
 WRONG = (
     "use case",
-    "cases a year",
-    "simulated years",
+    "simulated histories",
+    "years",
     "looks",
     "a scan's alert: once in",
     "false scan alerts a year",
@@ -63,9 +64,6 @@ class _Rated:
     def weakest(self) -> str:
         return self.use_case.bands[-1].name
 
-    def has(self, detector: str) -> bool:
-        return any(one.name == detector for one in self.use_case.detectors)
-
 
 def readme_table(configuration: Configuration, output: Path) -> str:
     """What is wrong how often, what is found how soon, and the smallest cluster found: three tables of every
@@ -79,23 +77,23 @@ def readme_table(configuration: Configuration, output: Path) -> str:
     return "\n\n".join(markdown(table) for table in tables)
 
 
-def plain_cell(lines: Iterable[Line]) -> str | None:
-    """The null histories without special circumstances that there are most of."""
-    plain = Counter(line["cell"] for line in lines if "alarms" in line and "," not in line["cell"])
-    return plain.most_common(1)[0][0] if plain else None
+def null_cells(lines: Iterable[Line]) -> tuple[str, ...]:
+    """The kinds of null histories, that with the most years first."""
+    years = Counter(line["cell"] for line in lines if "alarms" in line)
+    return tuple(cell for cell, _ in years.most_common())
 
 
 def _rated(configuration: Configuration, output: Path) -> Iterator[_Rated]:
     for use_case in configuration.use_cases.values():
         subject = subject_of(configuration, use_case.id, use_case.scopes[0])
         lines = list(finished(output / use_case.id / FILE, subject.fingerprint).values())
-        cell = plain_cell(lines)
-        if cell is not None:
-            yield _Rated(use_case, make_report(use_case, lines, cell), cell)
+        for cell in null_cells(lines):
+            alike = [line for line in lines if line["cell"].split("; ")[-1] == cell]
+            yield _Rated(use_case, make_report(use_case, alike, cell), cell)
 
 
 def _wrong(one: _Rated) -> Iterator[tuple[str, ...]]:
-    head = (one.use_case.title, one.cell.removesuffix(" cases a year"), f"{one.report.years:.0f}")
+    head: tuple[str, ...] = (one.use_case.title, one.cell, f"{one.report.years:.0f}")
     for looks in one.ways:
         others = (_rate(one, looks, name, one.weakest) for name in (*OTHERS, "combined"))
         yield (*head, _looks(looks), _threshold(one), _rate(one, looks, SCAN, one.strongest), *others)
@@ -104,7 +102,7 @@ def _wrong(one: _Rated) -> Iterator[tuple[str, ...]]:
 
 def _found(one: _Rated) -> Iterator[tuple[str, ...]]:
     title = one.use_case.title
-    for cell in dict.fromkeys(p.cell for p in one.report.power if p.cell.endswith(one.cell)):
+    for cell in dict.fromkeys(p.cell for p in one.report.power):
         looks = one.use_case.looks
         scan = _power(one, looks, SCAN, one.strongest, cell)
         nightly = _power(one, "daily", SCAN, one.strongest, cell)
@@ -136,9 +134,6 @@ def _smallest(one: _Rated) -> Iterator[tuple[str, ...]]:
 
 
 def _rate(one: _Rated, looks: str, detector: str, band: str) -> str:
-    """An arm that raised nothing in all these years is none that is not there."""
-    if detector != "combined" and not one.has(detector):
-        return NONE
     rates = (f.rate for f in one.report.false_alerts if (f.arm, f.band) == (f"{looks}/{detector}", band))
     return in_words(next(rates, Estimate(None, None, None)))
 

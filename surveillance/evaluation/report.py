@@ -8,7 +8,8 @@ from datetime import datetime
 from surveillance.detection.recurrence import independent_looks_a_day, recurrence_interval_days
 from surveillance.evaluation.episodes import count_episodes
 from surveillance.evaluation.intervals import Estimate, middle, proportion, rate
-from surveillance.evaluation.runs import Line
+from surveillance.evaluation.runs import arms_of
+from surveillance.evaluation.spread import Line
 from surveillance.use_case.model import UseCase
 
 YEAR_DAYS, DAY_SECONDS = 365.25, 86_400.0
@@ -85,9 +86,7 @@ def make_report(use_case: UseCase, lines: Iterable[Line], null_cell: str = "null
     hurt = [line for line in ordered if "injected" in line]
     bands = [band.name for band in use_case.bands]
     years = sum(line["days"] for line in null) / YEAR_DAYS
-    arms = sorted(
-        {a["arm"] for line in ordered for a in line["alerts"]} | {a for x in hurt for a in x["found"]}
-    )
+    arms = sorted(arm.name for arm in arms_of(use_case))  # also those that never raised anything
     return Report(
         use_case=use_case.id,
         null_cell=null_cell,
@@ -116,7 +115,7 @@ def _false_alerts(
 
 def _episodes(use_case: UseCase, null: Sequence[Line], years: float) -> Iterable[Episodes]:
     wanted = {c.recurrence_interval_days for band in use_case.bands for c in band.any_of}
-    for looks in ("every_event", "daily"):
+    for looks in dict.fromkeys((use_case.looks, "daily")):
         for days in sorted((one for one in wanted if one is not None), reverse=True):
             count = sum(_count(line["alarms"], use_case, looks, days) for line in null)
             yield Episodes(looks, days, count, years, rate(count, years))

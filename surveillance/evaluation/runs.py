@@ -18,22 +18,21 @@ from surveillance.evaluation.subject import Run, Subject
 from surveillance.line_list.record import Case
 from surveillance.looking import Decided
 from surveillance.store.line_list import ListedRow
+from surveillance.use_case.model import UseCase
 
 FILE = "runs.jsonl"
 SCAN = "permutation-scan"
 CREDITED = 2  # cases of an injected cluster that an alert must hold to have found it
 
 
-def arms_of(subject: Subject) -> tuple[Arm, ...]:
+def arms_of(use_case: UseCase) -> tuple[Arm, ...]:
     """For each detector and for all of them together, looks as the use case has them and at midnight only.
 
     A use case that looks at midnight is not shown at every event: that costs thirty times as much.
     """
-    names = dict.fromkeys(detector.name for detector in subject.configuration.detectors[subject.use_case.id])
+    names = dict.fromkeys(detector.name for detector in use_case.detectors)
     kinds = (None, *names) if len(names) > 1 else (None,)
-    ways: tuple[Looks, ...] = (
-        ("every_event", "daily") if subject.use_case.looks == "every_event" else ("daily",)
-    )
+    ways: tuple[Looks, ...] = ("every_event", "daily") if use_case.looks == "every_event" else ("daily",)
     return tuple(Arm(looks, detector) for looks in ways for detector in kinds)
 
 
@@ -207,7 +206,7 @@ def run_all(
         return
     with path.open("a+b") as file:
         _end_line(file)
-        for line in spread(perform, subject, owed, arms_of(subject), scheduler, workers):
+        for line in spread(perform, subject, owed, arms_of(subject.use_case), scheduler, workers):
             file.write(json.dumps(line).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())

@@ -45,7 +45,7 @@ def subject(configuration: Configuration) -> Subject:
 @pytest.fixture(scope="module")
 def alone(subject: Subject) -> list[str]:
     """What the runs give in this process, one after the other."""
-    return sorted(json.dumps(perform(subject, run, arms_of(subject))) for run in RUNS)
+    return sorted(json.dumps(perform(subject, run, arms_of(subject.use_case))) for run in RUNS)
 
 
 def _held(path: Path) -> list[str]:
@@ -123,7 +123,7 @@ def test_a_strong_cluster_is_found_and_its_delay_is_that_of_the_third_report(
         rows,
         Decided(),
         (FIRST, FIRST + timedelta(days=9)),
-        arms_of(subject),
+        arms_of(subject.use_case),
     )
     first = {}
     for one in replay.run().raised:
@@ -150,7 +150,7 @@ def _injected(i: int, known: datetime) -> ListedRow:
 
 
 def test_an_injected_line_says_how_many_were_put_in_and_when_they_were_found(subject: Subject) -> None:
-    lines = [perform(subject, run, arms_of(subject)) for run in RUNS[3:]]
+    lines = [perform(subject, run, arms_of(subject.use_case)) for run in RUNS[3:]]
     assert [line["injected"] for line in lines] == [9, 9]
     report = make_report(subject.use_case, lines)
     combined = next(p for p in report.power if (p.arm, p.band) == ("every_event/combined", "watch"))

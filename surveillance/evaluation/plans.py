@@ -26,6 +26,7 @@ class Plan:
     radius_km: float = 5.0
     days: int = 14
     first_seed: int = 0
+    detectors: tuple[str, ...] | None = None
 
     @property
     def null_cell(self) -> str:
@@ -48,7 +49,7 @@ def runs_of(plan: Plan) -> tuple[Run, ...]:
 
 def _null(plan: Plan) -> Iterator[Run]:
     for seed in range(plan.first_seed, plan.first_seed + plan.years):
-        yield Run(plan.null_cell, seed, plan.background, NULL_DAYS, None, _FIRST)
+        yield Run(plan.null_cell, seed, plan.background, NULL_DAYS, None, _FIRST, plan.detectors)
 
 
 def _injected(plan: Plan) -> Iterator[Run]:
@@ -67,4 +68,5 @@ def _injected(plan: Plan) -> Iterator[Run]:
         first = _FIRST + timedelta(days=int(np.random.default_rng(seed).integers(365)))
         for cell, injection in cells:
             name = f"{cell}; {plan.null_cell}"
-            yield Run(name, seed, plan.background, plan.days + AFTER_DAYS, injection, first)
+            days = plan.days + AFTER_DAYS
+            yield Run(name, seed, plan.background, days, injection, first, plan.detectors)

@@ -140,8 +140,10 @@ class Replay:
             place.name: Known(place.name, rows, decided, min(first, period[0]), max(last, period[1]))
             for place in self._use_case.places
         }
-        self._detectors = configuration.detectors[use_case]
-        self._tracks = [_Track(arm, self._use_case, self._detectors) for arm in arms]
+        every = configuration.detectors[use_case]
+        asked = {arm.detector for arm in arms}
+        self._detectors = [one for one in every if None in asked or one.name in asked]
+        self._tracks = [_Track(arm, self._use_case, every) for arm in arms]
         self._screens = {
             (place.name, n): screen
             for place in self._use_case.places

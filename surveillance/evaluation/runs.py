@@ -25,19 +25,21 @@ SCAN = "permutation-scan"
 CREDITED = 2  # cases of an injected cluster that an alert must hold to have found it
 
 
-def arms_of(use_case: UseCase) -> tuple[Arm, ...]:
+def arms_of(use_case: UseCase, detectors: Sequence[str] | None = None) -> tuple[Arm, ...]:
     """For each detector and for all of them together, looks as the use case has them and at midnight only.
+    With `detectors`, for each of these only.
 
     A use case that looks at midnight is not shown at every event: that costs thirty times as much.
     """
     names = dict.fromkeys(detector.name for detector in use_case.detectors)
-    kinds = (None, *names) if len(names) > 1 else (None,)
+    kinds: Sequence[str | None] = detectors or ((None, *names) if len(names) > 1 else (None,))
     ways: tuple[Looks, ...] = ("every_event", "daily") if use_case.looks == "every_event" else ("daily",)
     return tuple(Arm(looks, detector) for looks in ways for detector in kinds)
 
 
-def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
+def perform(subject: Subject, run: Run) -> Line:
     """One run, as the line that is kept of it."""
+    arms = arms_of(subject.use_case, run.detectors)
     rng = np.random.default_rng([run.seed, *run.cell.encode()])
     last = run.first + timedelta(days=run.days - 1)
     configuration = _as_simulated(subject, run)
@@ -73,6 +75,7 @@ def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
         "seed": run.seed,
         "fingerprint": subject.fingerprint,
         "days": run.days,
+        "arms": [arm.name for arm in arms],
         "looks": done.looks,
         "alerts": _alerts(done.raised),
     }
@@ -206,7 +209,7 @@ def run_all(
         return
     with path.open("a+b") as file:
         _end_line(file)
-        for line in spread(perform, subject, owed, arms_of(subject.use_case), scheduler, workers):
+        for line in spread(perform, subject, owed, scheduler, workers):
             file.write(json.dumps(line).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())

@@ -5,12 +5,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from surveillance.evaluation.replay import Arm
 from surveillance.evaluation.subject import Run, Subject
 
 Line = dict[str, Any]
-Perform = Callable[[Subject, Run, Sequence[Arm]], Line]
+Perform = Callable[[Subject, Run], Line]
 JOIN_SECONDS = 60
+# A run takes seconds to minutes: what Dask measures of itself fifty times a second costs more than it tells.
+_QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "10s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 _GO_ON = "what was finished is kept: start the same command again, with fewer --workers if it recurs"
 
 
@@ -22,7 +27,6 @@ def spread(
     perform: Perform,
     subject: Subject,
     runs: Sequence[Run],
-    arms: Sequence[Arm],
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> Iterator[Line]:
@@ -36,7 +40,7 @@ def spread(
         before = len(left)
         try:
             with _client(scheduler, workers) as client:
-                for line in _submit(client, perform, subject, list(left.values()), arms):
+                for line in _submit(client, perform, subject, list(left.values())):
                     del left[line["run"]]
                     yield line
         except _losses() as error:
@@ -45,9 +49,7 @@ def spread(
                 raise WorkersLost(f"{lost}; {_GO_ON}") from error
 
 
-def _submit(
-    client: Any, perform: Perform, subject: Subject, owed: Sequence[Run], arms: Sequence[Arm]
-) -> Iterator[Line]:
+def _submit(client: Any, perform: Perform, subject: Subject, owed: Sequence[Run]) -> Iterator[Line]:
     """Hands out runs, a few more at a time than there are workers."""
     from distributed import as_completed
 
@@ -55,21 +57,21 @@ def _submit(
     waiting = iter(owed)
     slots = max(2 * len(client.scheduler_info()["workers"]), 2)
     first = [
-        client.submit(perform, sent, run, arms, pure=False)
-        for _, run in zip(range(slots), waiting, strict=False)
+        client.submit(perform, sent, run, pure=False) for _, run in zip(range(slots), waiting, strict=False)
     ]
     completed = as_completed(first)
     for future in completed:
         line = future.result()
         following = next(waiting, None)
         if following is not None:
-            completed.add(client.submit(perform, sent, following, arms, pure=False))
+            completed.add(client.submit(perform, sent, following, pure=False))
         yield line
 
 
 @contextmanager
 def _client(scheduler: str | None, workers: int | None) -> Iterator[Any]:
     """A cluster that is there, or one process for each core of this machine."""
+    import dask
     from distributed import Client, LocalCluster
 
     if scheduler is not None:
@@ -79,6 +81,7 @@ def _client(scheduler: str | None, workers: int | None) -> Iterator[Any]:
         return
     count = workers or os.cpu_count() or 1
     with (
+        dask.config.set(_QUIET),
         LocalCluster(
             n_workers=count, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
         ) as cluster,

@@ -63,7 +63,8 @@ class Run:
     """One history to replay: a null year (no injection), or one injected cluster. A pure function of this and
     of the subject.
 
-    cell: what it counts for in the tables. first: the first evaluated day; days: how many.
+    cell: what it counts for in the tables. first: the first evaluated day; days: how many. detectors: only
+    these, each by itself; None: all of them, each by itself and together.
     """
 
     cell: str
@@ -72,6 +73,7 @@ class Run:
     days: int
     injection: Injection | None = None
     first: date = date(2031, 1, 1)
+    detectors: tuple[str, ...] | None = None
 
     @property
     def key(self) -> str:

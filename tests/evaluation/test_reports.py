@@ -19,6 +19,11 @@ from surveillance.evaluation.writing import write_report
 
 PLAN = Plan(Background(100), years=4, clusters=4, extras=(6,))
 CELL = f"6 more, 5 km, 14 days; {PLAN.null_cell}"
+ARMS = [
+    f"{looks}/{name}"
+    for looks in ("every_event", "daily")
+    for name in ("permutation-scan", "proximity", "links", "combined")
+]
 SCAN, BOTH, NIGHTLY = "every_event/permutation-scan", "every_event/combined", "daily/combined"
 
 
@@ -62,6 +67,7 @@ def _null(seed: int, steps: list[tuple[str, str]]) -> Line:
         "cell": PLAN.null_cell,
         "seed": seed,
         "days": 365.25,
+        "arms": ARMS,
         "looks": 500,
         "alerts": alerts,
         "alarms": alarms,
@@ -75,6 +81,7 @@ def _hurt(seed: int, injected: int, days: float | None) -> Line:
         "cell": CELL,
         "seed": seed,
         "days": 28,
+        "arms": ARMS,
         "looks": 60,
         "alerts": [],
         "injected": injected,

@@ -45,7 +45,7 @@ def subject(configuration: Configuration) -> Subject:
 @pytest.fixture(scope="module")
 def alone(subject: Subject) -> list[str]:
     """What the runs give in this process, one after the other."""
-    return sorted(json.dumps(perform(subject, run, arms_of(subject.use_case))) for run in RUNS)
+    return sorted(json.dumps(perform(subject, run)) for run in RUNS)
 
 
 def _held(path: Path) -> list[str]:
@@ -88,11 +88,21 @@ def test_a_worker_that_is_killed_ends_nothing(subject: Subject, alone: list[str]
 
 def test_workers_that_always_die_are_told_in_words(subject: Subject) -> None:
     with pytest.raises(WorkersLost, match="start the same command again"):
-        list(spread(_die, subject, RUNS[:1], (), workers=1))
+        list(spread(_die, subject, RUNS[:1], workers=1))
 
 
 def _die(*_: object) -> Line:
     os._exit(1)
+
+
+def test_one_detector_by_itself_raises_what_it_raises_among_all(subject: Subject) -> None:
+    run = RUNS[3]
+    every, alone = perform(subject, run), perform(subject, replace(run, detectors=("proximity",)))
+    arms = ["every_event/proximity", "daily/proximity"]
+    assert alone["arms"] == arms
+    assert alone["alerts"] == [one for one in every["alerts"] if one["arm"] in arms]
+    assert alone["alerts"]
+    assert alone["run"] != every["run"]  # it never counts as a run of all
 
 
 def test_another_configuration_shares_no_run(configuration: Configuration, subject: Subject) -> None:
@@ -150,7 +160,7 @@ def _injected(i: int, known: datetime) -> ListedRow:
 
 
 def test_an_injected_line_says_how_many_were_put_in_and_when_they_were_found(subject: Subject) -> None:
-    lines = [perform(subject, run, arms_of(subject.use_case)) for run in RUNS[3:]]
+    lines = [perform(subject, run) for run in RUNS[3:]]
     assert [line["injected"] for line in lines] == [9, 9]
     report = make_report(subject.use_case, lines)
     combined = next(p for p in report.power if (p.arm, p.band) == ("every_event/combined", "watch"))

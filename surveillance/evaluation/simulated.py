@@ -14,9 +14,10 @@ import numpy as np
 from surveillance.configuration import Region
 from surveillance.evaluation.shared_settings import CARE_HOMES, SHARED, Shared, areas_of_homes, draw_shared
 from surveillance.geography.distance import Floats
+from surveillance.line_list.classify import failed_condition
 from surveillance.line_list.links import link_token
 from surveillance.line_list.record import Case, RecordKey
-from surveillance.simulation.admissions import draw_admissions
+from surveillance.simulation.admissions import EMERGENCY_METHOD, Admission, draw_admissions
 from surveillance.simulation.deaths import YEAR_DAYS, draw_deaths
 from surveillance.simulation.history import REVISED_SHARE
 from surveillance.simulation.revisions import draw_kind
@@ -199,7 +200,7 @@ class _Draw:
     def _of_admissions(
         self, count: int, begin: datetime, end: datetime, first: int, near: Sequence[int]
     ) -> Iterator[_Report]:
-        admissions = draw_admissions(self._world, self._rng, count, begin, end, first)
+        admissions = self._counted_admissions(count, begin, end, first)
         shared = draw_shared(self._shared, [one.age for one in admissions], self._rng)
         for i, one in enumerate(admissions):
             home, settings = self._home(shared[i])
@@ -219,6 +220,30 @@ class _Draw:
                 amended_at=None if late else coded,
             )
             yield self._revised(report)
+
+    def _counted_admissions(self, count: int, begin: datetime, end: datetime, first: int) -> list[Admission]:
+        """As many admissions as asked for that the use case counts, so that their ages are those of its
+        cases. All are taken for a use case that counts none that the synthetic feed has."""
+        kept: list[Admission] = []
+        while len(kept) < count:
+            drawn = draw_admissions(self._world, self._rng, 2 * count + 50, begin, end, first)
+            cases = [one for one in drawn if self._is_case(one)]
+            kept += cases or drawn
+        chosen = sorted(kept[:count], key=lambda one: one.arrived)
+        return [replace(one, person=first + i) for i, one in enumerate(chosen)]
+
+    def _is_case(self, admission: Admission) -> bool:
+        reason = admission.presentation
+        content = {
+            "admission_method": EMERGENCY_METHOD,
+            "age": admission.age,
+            "sex": admission.sex,
+            "complaint": reason.complaint,
+            "diagnoses": [{"code": admission.code}],
+            "injury_intent": reason.intent,
+            "mechanism": reason.mechanism,
+        }
+        return failed_condition(content, self._use_case.cases) is None
 
     def _home(self, shared: tuple[tuple[Shared, int], ...]) -> tuple[int | None, tuple[str, ...]]:
         """The area of the home that somebody lives in, if any, and the tokens of all that they share."""

@@ -12,7 +12,7 @@ import pytest
 from distributed import LocalCluster
 
 from small_house import USE_CASE, load_house
-from surveillance.configuration import Configuration
+from surveillance.configuration import Configuration, load_configuration
 from surveillance.evaluation.plans import Plan, runs_of
 from surveillance.evaluation.replay import Replay
 from surveillance.evaluation.report import make_report
@@ -22,6 +22,7 @@ from surveillance.evaluation.spread import Line, WorkersLost, spread
 from surveillance.evaluation.subject import Run, Subject, subject_of
 from surveillance.line_list.record import Case, RecordKey
 from surveillance.looking import Decided
+from surveillance.settings import Settings
 from surveillance.store.line_list import ListedRow
 
 FIRST = date(2251, 3, 1)
@@ -199,3 +200,20 @@ def _mean_delay(rows: tuple[ListedRow, ...]) -> float:
         (row.known_from - datetime.combine(row.entry.day, time(12), UTC)) / timedelta(days=1) for row in first
     ]  # type: ignore[union-attr]
     return sum(waits) / len(waits)
+
+
+@pytest.mark.parametrize(
+    ("use_case", "youngest", "mean"),
+    [("emergency-admissions-over-65", 65, 78), ("self-harm-admissions", 10, 33)],
+)
+def test_simulated_admissions_are_those_that_the_use_case_counts(
+    use_case: str, youngest: int, mean: float
+) -> None:
+    """Their ages decide which strata they are in and whether they come from a care home."""
+    subject = subject_of(load_configuration(Settings().config_dir), use_case, "cheshire-merseyside")
+    rng = np.random.default_rng(1)
+    rows = draw_history(subject.use_case, subject.region, Background(500), rng, FIRST, FIRST, past_days=300)
+    ages = [row.entry.age for row in rows if isinstance(row.entry, Case) and row.entry.age is not None]
+    assert len(ages) > 300
+    assert min(ages) >= youngest
+    assert abs(np.mean(ages) - mean) < 4

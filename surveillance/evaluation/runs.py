@@ -42,7 +42,7 @@ def perform(subject: Subject, run: Run) -> Line:
     arms = arms_of(subject.use_case, run.detectors)
     rng = np.random.default_rng([run.seed, *run.cell.encode()])
     last = run.first + timedelta(days=run.days - 1)
-    configuration = _as_simulated(subject, run)
+    configuration = as_simulated(subject, run)
     use_case = configuration.use_cases[subject.use_case.id]
     start = configuration.study_start(use_case, subject.region.scope.id, run.first)
     rows = draw_history(
@@ -88,7 +88,7 @@ def perform(subject: Subject, run: Run) -> Line:
     }
 
 
-def _as_simulated(subject: Subject, run: Run) -> Configuration:
+def as_simulated(subject: Subject, run: Run) -> Configuration:
     """With partners who have reported for as long as a run says; when the real ones began must not matter."""
     configuration = replace(subject.configuration, partners={})
     past_days = run.background.past_days

@@ -16,7 +16,7 @@ from surveillance.configuration import Configuration, load_configuration
 from surveillance.evaluation.plans import Plan, runs_of
 from surveillance.evaluation.replay import Replay
 from surveillance.evaluation.report import make_report
-from surveillance.evaluation.runs import arms_of, finished, perform, run_all
+from surveillance.evaluation.runs import arms_of, as_simulated, finished, perform, run_all
 from surveillance.evaluation.simulated import INJECTED, Background, Injection, draw_history
 from surveillance.evaluation.spread import Line, WorkersLost, spread
 from surveillance.evaluation.subject import Run, Subject, subject_of
@@ -200,6 +200,19 @@ def _mean_delay(rows: tuple[ListedRow, ...]) -> float:
         (row.known_from - datetime.combine(row.entry.day, time(12), UTC)) / timedelta(days=1) for row in first
     ]  # type: ignore[union-attr]
     return sum(waits) / len(waits)
+
+
+def test_a_study_begins_when_the_simulated_partners_began_to_report(subject: Subject) -> None:
+    """Not when the real ones did; without `past_days` they have reported for as long as any detector looks."""
+
+    def days_before(background: Background) -> int:
+        run = Run("null", 0, background, days=6, first=FIRST)
+        configuration = as_simulated(subject, run)
+        start = configuration.study_start(configuration.use_cases[USE_CASE], "north", FIRST)
+        return (FIRST - start).days
+
+    assert days_before(Background(150)) == subject.use_case.baseline_days - 1
+    assert days_before(Background(150, past_days=7)) == 7
 
 
 @pytest.mark.parametrize(

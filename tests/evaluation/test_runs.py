@@ -203,7 +203,7 @@ def _mean_delay(rows: tuple[ListedRow, ...]) -> float:
 
 
 def test_a_study_begins_when_the_simulated_partners_began_to_report(subject: Subject) -> None:
-    """Not when the real ones did; without `past_days` they have reported for as long as any detector looks."""
+    """Not when the real ones did; without `past_days` they have reported for as long as a detector looks."""
 
     def days_before(background: Background) -> int:
         run = Run("null", 0, background, days=6, first=FIRST)

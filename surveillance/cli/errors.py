@@ -16,6 +16,7 @@ _OURS = {
     "surveillance.alerting.identifying": ("Identifying",),
     "surveillance.alerting.workflow": ("NotAllowed",),
     "surveillance.deciding": ("Unknown",),
+    "surveillance.evaluation.spread": ("WorkersLost",),
     "surveillance.events.columns": ("ColumnsError",),
     "surveillance.kafka.admin": ("BrokerUnreachable", "TopicFault"),
     "surveillance.kafka.broker": ("BrokerUnavailable",),

@@ -47,6 +47,17 @@ def evaluate(
     ] = 0.0,
     slow_share: Annotated[float, typer.Option(help="Share of areas reported five times later.")] = 0.0,
     joined_share: Annotated[float, typer.Option(help="Share of areas covered since 60 days only.")] = 0.0,
+    first_seed: Annotated[
+        int, typer.Option(help="Of the histories; others than a threshold was chosen from.", min=0)
+    ] = 0,
+    detector: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this one, by itself; may be repeated. Default: each, and all together."),
+    ] = None,
+    past_days: Annotated[
+        int | None,
+        typer.Option(help="That partners have reported; default: as long as any detector looks back.", min=1),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Where runs and reports are written.")] = _DEFAULT_OUTPUT,
     scheduler: Annotated[
         str | None, typer.Option(help="A Dask scheduler, tcp://host:8786; default: this machine's cores.")
@@ -81,8 +92,9 @@ def evaluate(
         _stored(subject, start and start.date(), end and end.date(), as_json)
         return
     rate = cases_a_year or CASES_A_YEAR[subject.use_case.records]
-    background = Background(rate, unmodelled_log_sd, slow_share, joined_share)
-    plan = Plan(background, years, clusters, tuple(relative_risk or ()), tuple(extra or ()), radius_km, days)
+    background = Background(rate, unmodelled_log_sd, slow_share, joined_share, past_days=past_days)
+    injected = tuple(relative_risk or ()), tuple(extra or ()), radius_km, days
+    plan = Plan(background, years, clusters, *injected, first_seed, _chosen(subject, detector))
     _simulate(subject, plan, output / subject.use_case.id, scheduler, workers, as_json)
 
 
@@ -94,6 +106,16 @@ def _subject(configuration: Configuration, use_case: str | None, scope: str | No
     if chosen not in scopes:
         raise Mistake(f"scope {chosen}: {use_case} is not evaluated there; use one of: {', '.join(scopes)}")
     return subject_of(configuration, use_case, chosen)
+
+
+def _chosen(subject: Subject, detectors: list[str] | None) -> tuple[str, ...] | None:
+    known = dict.fromkeys(one.name for one in subject.use_case.detectors)
+    for name in detectors or ():
+        if name not in known:
+            raise Mistake(
+                f"--detector {name}: {subject.use_case.id} has none; use one of: {', '.join(known)}"
+            )
+    return tuple(detectors) if detectors else None
 
 
 def _simulate(

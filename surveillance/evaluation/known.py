@@ -1,5 +1,6 @@
 """The counted cases of one place, kept up to date from moment to moment, without a database."""
 
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -35,6 +36,8 @@ class Known:
             self._by_day[case.day].add(self._group[case.key])
         self._current: defaultdict[int, dict[RecordKey, Case]] = defaultdict(dict)
         self._counted: dict[int, tuple[CountedCase, ...]] = {}
+        # Day and key, which no two share, and what is counted there; always in order.
+        self._ordered: list[tuple[date, RecordKey, CountedCase]] = []
         self._begun = self._ended = 0
         self._window: tuple[date, date] | None = None
 
@@ -45,8 +48,7 @@ class Known:
 
     def counted(self) -> tuple[CountedCase, ...]:
         """All counted cases, in the order of `count_once`."""
-        every = (one for of_group in self._counted.values() for one in of_group)
-        return tuple(sorted(every, key=lambda one: (one.case.day, one.case.key)))
+        return tuple(one for _, _, one in self._ordered)
 
     def behind(self, ids: set[str]) -> tuple[CountedCase, ...]:
         """The counted cases of these ids."""
@@ -99,7 +101,10 @@ class Known:
         if counted == before:
             return
         self._counted[group] = counted
-        self.total += len(counted) - len(before)
+        for one in before:
+            del self._ordered[bisect_left(self._ordered, (one.case.day, one.case.key))]
+        for one in counted:
+            insort(self._ordered, (one.case.day, one.case.key, one))
 
 
 def _groups(cases: Sequence[Case], decided: Decided) -> dict[RecordKey, int]:

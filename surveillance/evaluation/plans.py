@@ -25,6 +25,8 @@ class Plan:
     extras: tuple[int, ...] = ()
     radius_km: float = 5.0
     days: int = 14
+    first_seed: int = 0
+    detectors: tuple[str, ...] | None = None
 
     @property
     def null_cell(self) -> str:
@@ -35,6 +37,7 @@ class Plan:
             f"areas differ by {background.unmodelled_log_sd:g}" if background.unmodelled_log_sd else "",
             f"{background.slow_share:.0%} report late" if background.slow_share else "",
             f"{background.joined_share:.0%} joined lately" if background.joined_share else "",
+            f"reported for {background.past_days} days" if background.past_days is not None else "",
         )
         return ", ".join(part for part in parts if part)
 
@@ -45,8 +48,8 @@ def runs_of(plan: Plan) -> tuple[Run, ...]:
 
 
 def _null(plan: Plan) -> Iterator[Run]:
-    for seed in range(plan.years):
-        yield Run(plan.null_cell, seed, plan.background, NULL_DAYS, None, _FIRST)
+    for seed in range(plan.first_seed, plan.first_seed + plan.years):
+        yield Run(plan.null_cell, seed, plan.background, NULL_DAYS, None, _FIRST, plan.detectors)
 
 
 def _injected(plan: Plan) -> Iterator[Run]:
@@ -60,9 +63,10 @@ def _injected(plan: Plan) -> Iterator[Run]:
         *((f"{extra} more, {where}", replace(size, extra=extra)) for extra in plan.extras),
     ]
     # Seed by seed, so that an evaluation that is ended early has some of every cell.
-    for seed in range(plan.clusters):
+    for seed in range(plan.first_seed, plan.first_seed + plan.clusters):
         # Any day of a year, so that season and weekday are as they come.
         first = _FIRST + timedelta(days=int(np.random.default_rng(seed).integers(365)))
         for cell, injection in cells:
             name = f"{cell}; {plan.null_cell}"
-            yield Run(name, seed, plan.background, plan.days + AFTER_DAYS, injection, first)
+            days = plan.days + AFTER_DAYS
+            yield Run(name, seed, plan.background, days, injection, first, plan.detectors)

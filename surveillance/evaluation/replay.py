@@ -14,7 +14,7 @@ from surveillance.configuration import Configuration
 from surveillance.detection.cluster import Cluster, Detector
 from surveillance.evaluation.known import Known
 from surveillance.line_list.record import Case
-from surveillance.looking import Counted, Decided, Seen, detect, independent_looks, with_recurrence
+from surveillance.looking import SCANS, Counted, Decided, Seen, detect, independent_looks, with_recurrence
 from surveillance.pipeline import change_alerts
 from surveillance.store.line_list import ListedRow
 from surveillance.use_case.model import UseCase
@@ -132,8 +132,10 @@ class Replay:
         self._region = configuration.regions[scope]
         self._rows, self._decided, self._period = rows, decided, period
         self._known = {place.name: Known(place.name, rows, decided) for place in self._use_case.places}
-        self._detectors = configuration.detectors[use_case]
-        self._tracks = [_Track(arm, self._use_case, self._detectors) for arm in arms]
+        every = configuration.detectors[use_case]
+        asked = {arm.detector for arm in arms}
+        self._detectors = [one for one in every if None in asked or one.name in asked]
+        self._tracks = [_Track(arm, self._use_case, every) for arm in arms]
         self._before: dict[str, Counted] = {}
         self._left_out: set[str] = set()
         self._nightly: set[str] = set()
@@ -174,7 +176,7 @@ class Replay:
             self._before = here
         question = next(iter(here.values())).question
         a_day = max(len(one.cases) for one in here.values()) / ((moment.as_of - question.start).days + 1)
-        self.done.alarms += [_alarm(c, moment, a_day) for c in clusters if c.p_value is not None]
+        self.done.alarms += [_alarm(c, moment, a_day) for c in clusters if c.detector in SCANS]
         for track in self._tracks:
             if moment.midnight or track.arm.looks == "every_event":
                 self.done.raised += track.see(question, clusters, self._known, moment)

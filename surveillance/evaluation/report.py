@@ -8,7 +8,8 @@ from datetime import datetime
 from surveillance.detection.recurrence import independent_looks_a_day, recurrence_interval_days
 from surveillance.evaluation.episodes import count_episodes
 from surveillance.evaluation.intervals import Estimate, middle, proportion, rate
-from surveillance.evaluation.runs import Line
+from surveillance.evaluation.runs import SCAN, arms_of
+from surveillance.evaluation.spread import Line
 from surveillance.use_case.model import UseCase
 
 YEAR_DAYS, DAY_SECONDS = 365.25, 86_400.0
@@ -85,40 +86,42 @@ def make_report(use_case: UseCase, lines: Iterable[Line], null_cell: str = "null
     hurt = [line for line in ordered if "injected" in line]
     bands = [band.name for band in use_case.bands]
     years = sum(line["days"] for line in null) / YEAR_DAYS
-    arms = sorted(
-        {a["arm"] for line in ordered for a in line["alerts"]} | {a for x in hurt for a in x["found"]}
-    )
+    arms = sorted(arm.name for arm in arms_of(use_case))  # also those that never raised anything
     return Report(
         use_case=use_case.id,
         null_cell=null_cell,
         years=years,
         looks_a_year=sum(line["looks"] for line in null) / years if years else 0.0,
-        false_alerts=tuple(_false_alerts(null, arms, bands, years)) if years else (),
-        episodes=tuple(_episodes(use_case, null, years)) if years else (),
+        false_alerts=tuple(_false_alerts(null, arms, bands)) if years else (),
+        episodes=tuple(_episodes(use_case, null)),
         power=tuple(_power(hurt, arms, bands)),
         smallest=tuple(_smallest(hurt, arms, bands)),
     )
 
 
-def _false_alerts(
-    null: Sequence[Line], arms: Sequence[str], bands: Sequence[str], years: float
-) -> Iterable[FalseAlerts]:
+def _false_alerts(null: Sequence[Line], arms: Sequence[str], bands: Sequence[str]) -> Iterable[FalseAlerts]:
     for arm in arms:
-        for rank, band in enumerate(bands):
+        held = [line for line in null if _has(line, arm)]
+        years = sum(line["days"] for line in held) / YEAR_DAYS
+        for rank, band in enumerate(bands if held else ()):
             reached = {
                 (line["run"], a["alert"])
-                for line in null
+                for line in held
                 for a in line["alerts"]
                 if a["arm"] == arm and a["band"] in bands[: rank + 1]
             }
             yield FalseAlerts(arm, band, len(reached), years, rate(len(reached), years))
 
 
-def _episodes(use_case: UseCase, null: Sequence[Line], years: float) -> Iterable[Episodes]:
+def _episodes(use_case: UseCase, null: Sequence[Line]) -> Iterable[Episodes]:
     wanted = {c.recurrence_interval_days for band in use_case.bands for c in band.any_of}
-    for looks in ("every_event", "daily"):
+    for looks in dict.fromkeys((use_case.looks, "daily")):
+        scanned = [line for line in null if _has(line, f"{looks}/{SCAN}")]
+        years = sum(line["days"] for line in scanned) / YEAR_DAYS
+        if not scanned:
+            continue
         for days in sorted((one for one in wanted if one is not None), reverse=True):
-            count = sum(_count(line["alarms"], use_case, looks, days) for line in null)
+            count = sum(_count(line["alarms"], use_case, looks, days) for line in scanned)
             yield Episodes(looks, days, count, years, rate(count, years))
 
 
@@ -139,6 +142,11 @@ def _interval(alarm: Line, use_case: UseCase, looks: str) -> float:
     return recurrence_interval_days(alarm["p"], independent)
 
 
+def _has(line: Line, arm: str) -> bool:
+    """Whether a run asked an arm at all."""
+    return arm in line["arms"]
+
+
 def _reached(line: Line, arm: str, bands: Sequence[str]) -> float | None:
     """Days until an arm found a line's cluster in one of these bands; None where it never did."""
     found = line["found"].get(arm, {})
@@ -149,9 +157,10 @@ def _power(hurt: Sequence[Line], arms: Sequence[str], bands: Sequence[str]) -> I
     cells: defaultdict[str, list[Line]] = defaultdict(list)
     for line in hurt:
         cells[line["cell"]].append(line)
-    for cell, of_cell in cells.items():
+    for cell, every in cells.items():
         for arm in arms:
-            for rank, band in enumerate(bands):
+            of_cell = [line for line in every if _has(line, arm)]
+            for rank, band in enumerate(bands if of_cell else ()):
                 days = [_reached(line, arm, bands[: rank + 1]) for line in of_cell]
                 hits = [one for one in days if one is not None]
                 mean = sum(line["injected"] for line in of_cell) / len(of_cell)
@@ -161,10 +170,12 @@ def _power(hurt: Sequence[Line], arms: Sequence[str], bands: Sequence[str]) -> I
 
 def _smallest(hurt: Sequence[Line], arms: Sequence[str], bands: Sequence[str]) -> Iterable[Smallest]:
     sizes: defaultdict[int, list[Line]] = defaultdict(list)
-    for line in hurt:
-        sizes[line["injected"]].append(line)
     for arm in arms:
-        for rank, band in enumerate(bands):
+        sizes.clear()
+        for line in hurt:
+            if _has(line, arm):
+                sizes[line["injected"]].append(line)
+        for rank, band in enumerate(bands if sizes else ()):
             hits = {
                 size: sum(_reached(line, arm, bands[: rank + 1]) is not None for line in of_size)
                 for size, of_size in sorted(sizes.items())

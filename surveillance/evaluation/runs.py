@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -11,34 +10,53 @@ from typing import Any
 
 import numpy as np
 
+from surveillance.configuration import Configuration
 from surveillance.evaluation.replay import Arm, Looks, Raised, Replay, Replayed
 from surveillance.evaluation.simulated import draw_history, is_injected
+from surveillance.evaluation.spread import Line, spread
 from surveillance.evaluation.subject import Run, Subject
 from surveillance.line_list.record import Case
 from surveillance.looking import Decided
 from surveillance.store.line_list import ListedRow
+from surveillance.use_case.model import UseCase
 
 FILE = "runs.jsonl"
 SCAN = "permutation-scan"
 CREDITED = 2  # cases of an injected cluster that an alert must hold to have found it
-Line = dict[str, Any]
 
 
-def arms_of(subject: Subject) -> tuple[Arm, ...]:
-    """Looks at every event and at midnight only, for each detector and for all of them together."""
-    names = dict.fromkeys(detector.name for detector in subject.configuration.detectors[subject.use_case.id])
-    kinds = (None, *names) if len(names) > 1 else (None,)
-    return tuple(Arm(looks, detector) for looks in ("every_event", "daily") for detector in kinds)
+def arms_of(use_case: UseCase, detectors: Sequence[str] | None = None) -> tuple[Arm, ...]:
+    """For each detector and for all of them together, looks as the use case has them and at midnight only.
+    With `detectors`, for each of these only.
+
+    A use case that looks at midnight is not shown at every event: that costs thirty times as much.
+    """
+    names = dict.fromkeys(detector.name for detector in use_case.detectors)
+    kinds: Sequence[str | None] = detectors or ((None, *names) if len(names) > 1 else (None,))
+    ways: tuple[Looks, ...] = ("every_event", "daily") if use_case.looks == "every_event" else ("daily",)
+    return tuple(Arm(looks, detector) for looks in ways for detector in kinds)
 
 
-def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
+def perform(subject: Subject, run: Run) -> Line:
     """One run, as the line that is kept of it."""
+    arms = arms_of(subject.use_case, run.detectors)
     rng = np.random.default_rng([run.seed, *run.cell.encode()])
     last = run.first + timedelta(days=run.days - 1)
-    rows = draw_history(subject.use_case, subject.region, run.background, rng, run.first, last, run.injection)
+    configuration = as_simulated(subject, run)
+    use_case = configuration.use_cases[subject.use_case.id]
+    start = configuration.study_start(use_case, subject.region.scope.id, run.first)
+    rows = draw_history(
+        subject.use_case,
+        subject.region,
+        run.background,
+        rng,
+        run.first,
+        last,
+        run.injection,
+        (run.first - start).days,
+    )
     replay = Replay(
-        # Simulated partners report; when the real ones began must not shorten the study.
-        replace(subject.configuration, partners={}),
+        configuration,
         subject.use_case.id,
         subject.region.scope.id,
         rows,
@@ -57,6 +75,7 @@ def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
         "seed": run.seed,
         "fingerprint": subject.fingerprint,
         "days": run.days,
+        "arms": [arm.name for arm in arms],
         "looks": done.looks,
         "alerts": _alerts(done.raised),
     }
@@ -67,6 +86,17 @@ def perform(subject: Subject, run: Run, arms: Sequence[Arm]) -> Line:
         "injected": _count_injected(rows),
         "found": {} if begin is None else _found(done.raised, begin),
     }
+
+
+def as_simulated(subject: Subject, run: Run) -> Configuration:
+    """With partners who have reported for as long as a run says; when the real ones began must not matter."""
+    configuration = replace(subject.configuration, partners={})
+    past_days = run.background.past_days
+    if past_days is None:
+        return configuration
+    since = run.first - timedelta(days=past_days)
+    use_case = subject.use_case.model_copy(update={"study_start": since})
+    return replace(configuration, use_cases={use_case.id: use_case})
 
 
 def _alerts(raised: Iterable[Raised]) -> list[Line]:
@@ -168,60 +198,22 @@ def run_all(
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> Iterator[Line]:
-    """Performs the runs that the file does not hold yet; yields each line once it is in the file."""
+    """Performs the runs that the file does not hold yet; yields each line once it is in the file.
+
+    Raises WorkersLost, see `spread`.
+    """
     done = finished(path, subject.fingerprint)
     owed = [run for run in runs if run.key not in done]
     path.parent.mkdir(parents=True, exist_ok=True)
     if not owed:
         return
-    with path.open("a+b") as file, _client(scheduler, workers) as client:
+    with path.open("a+b") as file:
         _end_line(file)
-        for line in _spread(client, subject, owed):
+        for line in spread(perform, subject, owed, scheduler, workers):
             file.write(json.dumps(line).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
             yield line
-
-
-def _spread(client: Any, subject: Subject, owed: Sequence[Run]) -> Iterator[Line]:
-    """Performs runs on the cluster, a few more at a time than it has workers; in the order of their ends."""
-    from distributed import as_completed
-
-    sent = client.scatter(subject, broadcast=True)
-    arms = arms_of(subject)
-    waiting = iter(owed)
-    slots = max(2 * len(client.scheduler_info()["workers"]), 2)
-    first = [
-        client.submit(perform, sent, run, arms, pure=False)
-        for _, run in zip(range(slots), waiting, strict=False)
-    ]
-    completed = as_completed(first)
-    for future in completed:
-        line = future.result()
-        following = next(waiting, None)
-        if following is not None:
-            completed.add(client.submit(perform, sent, following, arms, pure=False))
-        yield line
-
-
-@contextmanager
-def _client(scheduler: str | None, workers: int | None) -> Iterator[Any]:
-    """A cluster that is there, or one process for each core of this machine."""
-    from distributed import Client, LocalCluster
-
-    if scheduler is not None:
-        with Client(scheduler) as client:
-            client.wait_for_workers(1, timeout=60)
-            yield client
-        return
-    count = workers or os.cpu_count() or 1
-    with (
-        LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
 
 
 def _end_line(file: Any) -> None:

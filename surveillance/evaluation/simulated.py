@@ -14,9 +14,10 @@ import numpy as np
 from surveillance.configuration import Region
 from surveillance.evaluation.shared_settings import CARE_HOMES, SHARED, Shared, areas_of_homes, draw_shared
 from surveillance.geography.distance import Floats
+from surveillance.line_list.classify import failed_condition
 from surveillance.line_list.links import link_token
 from surveillance.line_list.record import Case, RecordKey
-from surveillance.simulation.admissions import draw_admissions
+from surveillance.simulation.admissions import EMERGENCY_METHOD, Admission, draw_admissions
 from surveillance.simulation.deaths import YEAR_DAYS, draw_deaths
 from surveillance.simulation.history import REVISED_SHARE
 from surveillance.simulation.revisions import draw_kind
@@ -36,7 +37,8 @@ class Background:
     unmodelled_log_sd: standard deviation of the log rate between areas beyond their population, smooth over
     about 10 km. slow_share: share of the areas (a connected part) whose reports take five times as long.
     joined_share: share of the areas of which nothing is reported before `joined_days` before the evaluated
-    time.
+    time. past_days: since when before it the partners have reported at all; None: for as long as any detector
+    looks back.
     """
 
     cases_a_year: float = 290.0
@@ -44,6 +46,7 @@ class Background:
     slow_share: float = 0.0
     joined_share: float = 0.0
     joined_days: int = 60
+    past_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,16 @@ def draw_history(
     first: date,
     last: date,
     injection: Injection | None = None,
+    past_days: int | None = None,
 ) -> tuple[ListedRow, ...]:
-    """Rows of all cases from the baseline before `first` to `last`; an injected cluster starts on `first`."""
+    """Rows of all cases from `past_days` before `first` to `last`; an injected cluster starts on `first`.
+
+    past_days: all that any detector looks back on; by default the use case's baseline. A past that is
+    shorter than what is looked back on would be told as years without a case.
+    """
+    past_days = use_case.baseline_days if past_days is None else past_days
     world = make_world(region, background, rng)
-    begin = datetime.combine(first - timedelta(days=use_case.baseline_days + 10), time(), UTC)
+    begin = datetime.combine(first - timedelta(days=past_days + 10), time(), UTC)
     end = datetime.combine(last + timedelta(days=1), time(), UTC)
     expected = background.cases_a_year * ((end - begin) / timedelta(days=YEAR_DAYS))
     draw = _Draw(use_case, region, world, rng)
@@ -177,7 +186,7 @@ class _Draw:
                     continue
                 known = None if partner == "police" and death.keyless else f"simulated:1:{death.person}"
                 report = _Report(
-                    key=RecordKey(partner, "incident", f"{partner}-{death.person}"),
+                    key=RecordKey(partner, "incident", f"{partner}-{death.person:08d}"),
                     areas=fields,
                     day=occurred.astimezone(self._zone).date(),
                     at=death.occurred + timedelta(days=delay),
@@ -191,7 +200,7 @@ class _Draw:
     def _of_admissions(
         self, count: int, begin: datetime, end: datetime, first: int, near: Sequence[int]
     ) -> Iterator[_Report]:
-        admissions = draw_admissions(self._world, self._rng, count, begin, end, first)
+        admissions = self._counted_admissions(count, begin, end, first)
         shared = draw_shared(self._shared, [one.age for one in admissions], self._rng)
         for i, one in enumerate(admissions):
             home, settings = self._home(shared[i])
@@ -200,7 +209,7 @@ class _Draw:
             coded = at + timedelta(days=1 + one.delay_days, hours=6) if one.coded_late else None
             late = coded is not None and self._needs_codes
             report = _Report(
-                key=RecordKey("hospital", "admission", f"hospital-{one.person}"),
+                key=RecordKey("hospital", "admission", f"hospital-{one.person:08d}"),
                 areas={"residence_area": self._codes[lives]},
                 day=one.arrived.astimezone(self._zone).date(),
                 at=coded if late and coded else at,
@@ -211,6 +220,30 @@ class _Draw:
                 amended_at=None if late else coded,
             )
             yield self._revised(report)
+
+    def _counted_admissions(self, count: int, begin: datetime, end: datetime, first: int) -> list[Admission]:
+        """As many admissions as asked for that the use case counts, so that their ages are those of its
+        cases. All are taken for a use case that counts none that the synthetic feed has."""
+        kept: list[Admission] = []
+        while len(kept) < count:
+            drawn = draw_admissions(self._world, self._rng, 2 * count + 50, begin, end, first)
+            cases = [one for one in drawn if self._is_case(one)]
+            kept += cases or drawn
+        chosen = sorted(kept[:count], key=lambda one: one.arrived)
+        return [replace(one, person=first + i) for i, one in enumerate(chosen)]
+
+    def _is_case(self, admission: Admission) -> bool:
+        reason = admission.presentation
+        content = {
+            "admission_method": EMERGENCY_METHOD,
+            "age": admission.age,
+            "sex": admission.sex,
+            "complaint": reason.complaint,
+            "diagnoses": [{"code": admission.code}],
+            "injury_intent": reason.intent,
+            "mechanism": reason.mechanism,
+        }
+        return failed_condition(content, self._use_case.cases) is None
 
     def _home(self, shared: tuple[tuple[Shared, int], ...]) -> tuple[int | None, tuple[str, ...]]:
         """The area of the home that somebody lives in, if any, and the tokens of all that they share."""

@@ -13,7 +13,7 @@ from surveillance.evaluation.simulated import Background, Injection
 from surveillance.geography.lookup import Gazetteer
 from surveillance.use_case.model import UseCase
 
-VERSION = "1"  # changes whenever the same run could give another result
+VERSION = "2"  # changes whenever the same run could give another result
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +39,8 @@ class Subject:
         return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:16]
 
 
-# Words, receivers and the like change no alert; `looks` does, but both ways are always evaluated.
-_DECIDES = {"id", "records", "cases", "places", "count", "baseline_days", "study_start", "bands"}
+# Words, receivers and the like change no alert.
+_DECIDES = {"id", "records", "cases", "places", "count", "looks", "baseline_days", "study_start", "bands"}
 
 
 def subject_of(configuration: Configuration, use_case: str, scope: str) -> Subject:
@@ -63,7 +63,8 @@ class Run:
     """One history to replay: a null year (no injection), or one injected cluster. A pure function of this and
     of the subject.
 
-    cell: what it counts for in the tables. first: the first evaluated day; days: how many.
+    cell: what it counts for in the tables. first: the first evaluated day; days: how many. detectors: only
+    these, each by itself; None: all of them, each by itself and together.
     """
 
     cell: str
@@ -72,6 +73,7 @@ class Run:
     days: int
     injection: Injection | None = None
     first: date = date(2031, 1, 1)
+    detectors: tuple[str, ...] | None = None
 
     @property
     def key(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from surveillance.evaluation.plans import Plan
 from surveillance.evaluation.plots import plots
 from surveillance.evaluation.report import make_report
-from surveillance.evaluation.runs import Line
+from surveillance.evaluation.spread import Line
 from surveillance.evaluation.subject import Subject
 from surveillance.evaluation.tables import markdown, page, tables_of
 

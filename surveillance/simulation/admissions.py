@@ -14,6 +14,7 @@ from surveillance.use_case.model import Partner
 
 ADMISSIONS_A_YEAR = 2000.0  # a sample: the region's hospitals have far more
 CODED_LATE_SHARE = 0.3
+EMERGENCY_METHOD = "21"  # through an emergency department
 SITES = ("ZZZ01", "ZZZ02", "ZZZ03", "ZZZ04")  # of the form of ODS codes; no organisation has these
 LONGEST_DELAY_DAYS = 2.0
 
@@ -112,7 +113,7 @@ def admission_report(world: World, partner: Partner, admission: Admission, coded
         "provider_site": SITES[admission.residence % len(SITES)],
         "arrived_at": wire_time(admission.arrived),
         "admitted_at": wire_time(admission.arrived + timedelta(hours=3)),
-        "admission_method": "21",
+        "admission_method": EMERGENCY_METHOD,
         "person_key": world.person_key(admission.person),
         "age": admission.age,
         "sex": admission.sex,

@@ -9,15 +9,21 @@ import pytest
 from small_house import USE_CASE, load_house
 from surveillance.configuration import Configuration
 from surveillance.evaluation.plans import Plan
-from surveillance.evaluation.readme import COLUMNS, readme_table
+from surveillance.evaluation.readme import readme_table
 from surveillance.evaluation.report import make_report
-from surveillance.evaluation.runs import FILE, Line
+from surveillance.evaluation.runs import FILE
 from surveillance.evaluation.simulated import Background
+from surveillance.evaluation.spread import Line
 from surveillance.evaluation.subject import Subject, subject_of
 from surveillance.evaluation.writing import write_report
 
 PLAN = Plan(Background(100), years=4, clusters=4, extras=(6,))
 CELL = f"6 more, 5 km, 14 days; {PLAN.null_cell}"
+ARMS = [
+    f"{looks}/{name}"
+    for looks in ("every_event", "daily")
+    for name in ("permutation-scan", "proximity", "links", "combined")
+]
 SCAN, BOTH, NIGHTLY = "every_event/permutation-scan", "every_event/combined", "daily/combined"
 
 
@@ -61,6 +67,7 @@ def _null(seed: int, steps: list[tuple[str, str]]) -> Line:
         "cell": PLAN.null_cell,
         "seed": seed,
         "days": 365.25,
+        "arms": ARMS,
         "looks": 500,
         "alerts": alerts,
         "alarms": alarms,
@@ -74,6 +81,7 @@ def _hurt(seed: int, injected: int, days: float | None) -> Line:
         "cell": CELL,
         "seed": seed,
         "days": 28,
+        "arms": ARMS,
         "looks": 60,
         "alerts": [],
         "injected": injected,
@@ -129,11 +137,16 @@ def test_a_report_is_one_page_with_its_pictures_in_it(
 def test_the_readme_table_holds_the_use_cases_that_were_run(
     configuration: Configuration, lines: list[Line], tmp_path: Path
 ) -> None:
-    assert len(readme_table(configuration, tmp_path).splitlines()) == 2
+    assert len(readme_table(configuration, tmp_path).splitlines()) == 3 * 2 + 2  # three tables, no row
     (tmp_path / USE_CASE).mkdir()
     (tmp_path / USE_CASE / FILE).write_text("".join(json.dumps(line) + "\n" for line in lines))
-    header, _, row = readme_table(configuration, tmp_path).splitlines()
-    assert header.count("|") == row.count("|") == len(COLUMNS) + 1
-    assert "Dune fever" in row
-    assert "0.50 (0.06-1.81)" in row
-    assert "75 % (19-99)" in row
+    tables = readme_table(configuration, tmp_path).split("\n\n")
+    wrong, found, smallest = (table.splitlines() for table in tables)
+    silent = "0.00 (0.00-0.92)"  # links, proximity and all together raised nothing in four years
+    rates = ("0.50 (0.06-1.81)", silent, "-", silent, silent)
+    assert (
+        wrong[2] == " | ".join(("| Dune fever | 100 cases a year | 4 | every event | 50 days", *rates)) + " |"
+    )
+    assert found[2].startswith("| Dune fever | 6 more, 5 km, 14 days | 5.5, 4 | 75 % (19-99) | 4.0 |")
+    assert "| every event | permutation-scan | 5 | - |" in smallest[2]
+    assert [len({line.count("|") for line in table}) for table in (wrong, found, smallest)] == [1, 1, 1]

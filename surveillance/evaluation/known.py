@@ -19,13 +19,10 @@ class Known:
     Whatever is counted once is counted among the records of one group: those that share a person key at
     any time, or that a person confirmed. Only groups that something happened to are counted anew, by the
     service's own `looking.count`; so the answer is that of counting all of them.
-
-    total: counted cases.
     """
 
     def __init__(self, place: str, rows: Iterable[ListedRow], decided: Decided) -> None:
         self.place = place
-        self.total = 0
         self._decided = decided
         cases = [(row, row.entry) for row in rows if isinstance(row.entry, Case) and row.entry.place == place]
         self._begins = sorted(((r.known_from, c.key, c) for r, c in cases), key=lambda b: b[:2])
@@ -45,6 +42,11 @@ class Known:
         """Moves on to what was known then, of the question's days; never back in time."""
         for group in sorted(self._news(question.known_at) | self._moved(question.start, question.as_of)):
             self._count(question, group)
+
+    @property
+    def total(self) -> int:
+        """How many cases are counted."""
+        return len(self._ordered)
 
     def counted(self) -> tuple[CountedCase, ...]:
         """All counted cases, in the order of `count_once`."""

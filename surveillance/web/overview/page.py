@@ -12,10 +12,12 @@ from surveillance.access.role import Permission
 from surveillance.alerting.wording import over_days
 from surveillance.configuration import Configuration
 from surveillance.disclosure.protection import SMALL, STEP, Bounds
+from surveillance.geography.area import AreaTable
 from surveillance.geography.levels import levels_of
 from surveillance.rates.funnel import Standing
 from surveillance.rates.interval import Rate
 from surveillance.web import words
+from surveillance.web.boundaries import load_boundaries
 from surveillance.web.overview.comparison import Comparison, Group, Likes, Unit, compare, rate_of
 from surveillance.web.overview.figures import Figures, Period
 from surveillance.web.overview.picture import Funnel, draw_funnel
@@ -295,6 +297,15 @@ def _rate(rate: Rate | None) -> list[float] | None:
     return None if rate is None else [rate.value, rate.low, rate.high]
 
 
+def _bounds(areas: AreaTable) -> list[list[float]] | None:
+    """South-west and north-east of the areas' boundaries."""
+    if areas.boundaries is None:
+        return None
+    boxes = load_boundaries(areas.boundaries).boxes
+    west, south, east, north = zip(*(boxes[code] for code in areas.codes if code in boxes), strict=True)
+    return [[min(west), min(south)], [max(east), max(north)]]
+
+
 def drawing_of(page: OverviewPage) -> dict[str, Any]:
     """What the page's script needs: its time line, and per unit of the map its standing and words."""
     return {
@@ -304,6 +315,7 @@ def drawing_of(page: OverviewPage) -> dict[str, Any]:
         "of_unit": [_period(p) for p in page.figures.of_unit],
         "unit_name": page.unit_name,
         "chosen": page.question.unit,
+        "bounds": _bounds(page.question.region.inside),
         "standings": {s.value: text for s, text in STANDINGS.items()},
         "units": [
             [u.code, u.standing.value, u.name, count_words(u.cases), rate_words(u.rate)] for u in page.units

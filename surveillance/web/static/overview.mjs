@@ -90,12 +90,6 @@ function showTimeLines() {
 
 // --- map -------------------------------------------------------------------------------------------------
 
-function hasWebGl() {
-  const context = document.createElement("canvas").getContext("webgl2");
-  context?.getExtension("WEBGL_lose_context")?.loseContext();
-  return Boolean(context);
-}
-
 const units = new Map(drawing.units.map(([code, ...rest]) => [code, rest]));
 const unitOfArea = drawing.unit_of_area ? new Map(drawing.unit_of_area.map(([unit, area]) => [area, unit])) : null;
 const unitOf = (area) => (unitOfArea ? unitOfArea.get(area) : area);
@@ -106,10 +100,14 @@ function byStanding(areas, valueOf, otherwise) {
   return pairs.length ? ["match", ["get", "code"], ...pairs, otherwise] : otherwise;
 }
 
-function styleOf(areas, outlines) {
-  const codes = areas.features.map((feature) => feature.properties.code);
+const absolute = (path) => new URL(path, location.href).href; // the worker that reads it has no address of its own
+
+function styleOf({ scope, level }) {
+  const codes = unitOfArea ? [...unitOfArea.keys()] : [...units.keys()];
   const chosen = codes.filter((area) => drawing.chosen && unitOf(area) === drawing.chosen);
-  const isUnit = outlines !== null;
+  const isUnit = unitOfArea !== null;
+  const areas = absolute(`/api/scopes/${scope}/areas.geojson`);
+  const outlines = absolute(`/api/scopes/${scope}/outlines/${level}.geojson`);
   const chosenUnit = ["==", ["get", "code"], drawing.chosen ?? ""];
   const outside = drawing.units.filter((unit) => ["far-higher", "far-lower"].includes(unit[1])).map((unit) => unit[0]);
   const far = outside.length ? ["match", ["get", "code"], outside, true, false] : false;
@@ -136,19 +134,6 @@ function styleOf(areas, outlines) {
   };
 }
 
-function boundsOf(areas) {
-  const box = [180, 90, -180, -90];
-  const visit = (part) => {
-    if (typeof part[0] !== "number") return part.forEach(visit);
-    box[0] = Math.min(box[0], part[0]);
-    box[1] = Math.min(box[1], part[1]);
-    box[2] = Math.max(box[2], part[0]);
-    box[3] = Math.max(box[3], part[1]);
-  };
-  areas.features.forEach((feature) => visit(feature.geometry.coordinates));
-  return [[box[0], box[1]], [box[2], box[3]]];
-}
-
 function wordsOf(area) {
   const [standing, name, cases, rate] = units.get(unitOf(area)) ?? [];
   if (!name) return "";
@@ -170,42 +155,40 @@ function addWords(map, Popup) {
   });
 }
 
-async function load(address) {
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
-  return answer.json();
+// Null where there is no WebGL: to ask for it first would cost as much as half the map.
+function makeMap(MapLibre, container, shown) {
+  try {
+    return new MapLibre({
+      container,
+      style: styleOf(shown),
+      bounds: drawing.bounds,
+      fitBoundsOptions: { padding: 16 },
+      attributionControl: false,
+      cooperativeGestures: true,
+      dragRotate: false,
+      pitchWithRotate: false,
+      touchPitch: false,
+      fadeDuration: 0,
+      maxZoom: 14,
+      locale: { "Map.Title": "Map of the areas; the table below has the same" },
+    });
+  } catch {
+    return null;
+  }
 }
 
 async function showMap() {
   const figure = document.getElementById("map");
   if (!figure) return;
-  if (!hasWebGl()) return void figure.classList.add("failed");
-  const { scope, level } = figure.dataset;
-  const [maplibre, areas, outlines] = await Promise.all([
-    import("/static/vendor/maplibre-gl.mjs"),
-    load(`/api/scopes/${scope}/areas.geojson`),
-    level === "area" ? null : load(`/api/scopes/${scope}/outlines/${level}.geojson`),
-  ]);
+  const maplibre = await import("/static/vendor/maplibre-gl.mjs");
   maplibre.setWorkerUrl("/static/vendor/maplibre-gl-worker.mjs");
   const canvas = Object.assign(document.createElement("div"), { className: "map-canvas" });
   figure.prepend(canvas);
-  const map = new maplibre.Map({
-    container: canvas,
-    style: styleOf(areas, outlines),
-    bounds: boundsOf(areas),
-    fitBoundsOptions: { padding: 16 },
-    attributionControl: false,
-    cooperativeGestures: true,
-    dragRotate: false,
-    pitchWithRotate: false,
-    touchPitch: false,
-    fadeDuration: 0,
-    maxZoom: 14,
-    locale: { "Map.Title": "Map of the areas; the table below has the same" },
-  });
+  const map = makeMap(maplibre.Map, canvas, figure.dataset);
+  if (map === null) return void figure.classList.add("failed");
   map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new maplibre.ScaleControl());
-  dark.addEventListener("change", () => map.setStyle(styleOf(areas, outlines)));
+  dark.addEventListener("change", () => map.setStyle(styleOf(figure.dataset)));
   await map.once("idle");
   figure.dataset.drawnMs = Math.round(performance.now());
   addWords(map, maplibre.Popup);

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from alembic import command
 from store_factories import T0, change
 
-from surveillance.store import alerts, deliveries, outbox
-from surveillance.store.database import Store
+from surveillance.store import deliveries, outbox
+from surveillance.store.codec import to_json
+from surveillance.store.database import Store, Transaction
 from surveillance.store.schema import _configuration
 
 
@@ -19,14 +20,33 @@ def _migrate(store: Store, revision: str, up: bool) -> None:
         (command.upgrade if up else command.downgrade)(configuration, revision)
 
 
+def _add_alert(tx: Transaction, alert_id: str, revisions: int, at: object) -> None:
+    """As the schema was then: what is written now has columns that were not there."""
+    of_alert = (
+        "INSERT INTO alerts (id, revision, use_case, scope, state, severity, alive, start_day, end_day,"
+        " opened_at, changed_at, alert) VALUES (:id, :revision, 'u', 's', 'open', 'severe', true,"
+        " '2024-01-01', '2024-01-02', :at, :at, '{}')"
+    )
+    of_change = (
+        "INSERT INTO alert_history (alert_id, revision, change, at, by, reason, told, alert)"
+        " VALUES (:id, :revision, 'opened', :at, 'service', '', true, :alert)"
+    )
+    tx.execute(sa.text(of_alert), {"id": alert_id, "revision": revisions, "at": at})
+    for revision in range(1, revisions + 1):
+        alert = to_json(change(alert_id, revision).alert)
+        row = {"id": alert_id, "revision": revision, "at": at, "alert": json.dumps(alert)}
+        tx.execute(sa.text(of_change), row)
+    tx.execute(sa.text("UPDATE alerts SET alert = :alert"), {"alert": json.dumps(alert)})
+
+
 @pytest.fixture
 def before(empty_url: str) -> Store:
     """A database of the schema before, with one notice sent at the second attempt and one owed."""
     store = Store.open(empty_url)
-    _migrate(store, "0002", up=True)
+    _migrate(store, "0004", up=True)
     at = T0 if store.dialect == "postgresql" else T0.isoformat(" ").removesuffix("+00:00")
     with store.transaction() as tx:
-        alerts.save(tx, [change("a1", 1), change("a1", 2)])
+        _add_alert(tx, "a1", revisions=2, at=at)
         for number, sent in ((1, at), (2, None)):
             tx.execute(
                 sa.text(
@@ -68,7 +88,7 @@ def test_notices_and_attempts_outlast_the_migration_and_what_is_owed_is_sent(bef
 
 def test_the_way_back_keeps_what_the_earlier_schema_can_hold(before: Store) -> None:
     before.upgrade()
-    _migrate(before, "0002", up=False)
+    _migrate(before, "0004", up=False)
     with before.reading() as tx:
         kept = tx.execute(sa.text("SELECT attempt, error FROM deliveries ORDER BY attempt")).all()
         assert [tuple(row) for row in kept] == [(1, "DeliveryFailed"), (2, None)]

@@ -99,9 +99,12 @@ FORMS = {"acts": "assign", "decisions": "note"}
 """Forms of an alert that are offered whatever its state, by the part of the path before their name."""
 NOT_IN_THIS_WORLD = {
     "/api/scopes/{scope}/areas.geojson",
+    "/api/scopes/{scope}/outlines.geojson",
     "/api/scopes/{scope}/outlines/{level}.geojson",
+    "/reports/weekly.pdf",
+    "/alerts/{alert_id}/report.pdf",
 }
-"""Its areas have no boundaries: nothing is there in one's own scope either."""
+"""Its areas have no boundaries and nobody prints: what asks for them gets nothing in its own scope either."""
 
 OF_A_SCOPE = {"alert_id", "scope", "scope_id", "record_id"}
 
@@ -199,7 +202,7 @@ def guarded(world: World) -> list[Asked]:
 
 
 def nothing_for(asked: Asked) -> set[int]:
-    return {404} if asked.path in NOT_IN_THIS_WORLD else set()
+    return {404, 501} if asked.path in NOT_IN_THIS_WORLD else set()
 
 
 def allowed(asked: Asked, role: Role) -> bool:

@@ -51,7 +51,11 @@ ROOMS: Rooms = (opening.add_to, alerts.add_to, acts.add_to, erasing.add_to, trai
 """The rooms of the house: a new group of pages is a new module beside `alerts` and one entry here."""
 
 
-LINKS = (("Alerts", "/", Permission.READ_CASES), ("Audit", "/audit", Permission.READ_AUDIT))
+LINKS = (
+    ("Alerts", "/", Permission.READ_CASES),
+    ("Open an alert", "/alerts/new", Permission.ACT),
+    ("Audit", "/audit", Permission.READ_AUDIT),
+)
 """The main navigation: title, path, and what a person must be allowed to see the link."""
 
 

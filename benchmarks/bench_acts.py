@@ -20,7 +20,7 @@ from surveillance.store.database import Store
 from surveillance.store.responses import NewTask, TaskState
 from surveillance.store.tables import line_list, record_versions, records
 
-CASES, BATCH, REPEATS = 200_000, 20_000, 5
+CASES, BATCH, REPEATS = 200_000, 20_000, 3
 PLAN = {"tasks": [{"id": "meet", "title": "Meet", "what": "Meet.", "owner": "lead", "due_hours": 4}]}
 
 

@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     dead_letter_key: SecretStr | None = Field(
         default=None,
         min_length=16,
-        description="key of the HMAC that a dead letter keeps instead of the payload",
+        description="key of the HMACs that stand for the payload of a dead letter, and for an erased record",
     )
     audit_key: SecretStr | None = Field(
         default=None,

@@ -6,7 +6,7 @@ looked at the exact fragment may keep it. Nothing here is ever logged.
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -151,8 +151,3 @@ _TABLE: tuple[tuple[str, bool, re.Pattern[str], Holds], ...] = (
     ),
     ("a name", False, re.compile(r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr)\.? [A-Z][\w'-]+(?: [A-Z][\w'-]+)?"), _always),
 )
-
-
-def kinds_refused() -> Iterator[str]:
-    """What a text may never hold, in words."""
-    return (kind for kind, refused, _, _ in _TABLE if refused)

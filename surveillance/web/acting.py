@@ -50,11 +50,6 @@ class Shown:
     wrong: Wrong = field(default_factory=Wrong)
     number: str = ""
 
-    @property
-    def quick(self) -> bool:
-        """Whether the button alone is enough."""
-        return not any(one.required for one in self.fields)
-
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:

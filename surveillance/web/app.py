@@ -94,6 +94,7 @@ ROOMS: Rooms = (
 
 LINKS = (
     ("Alerts", "/", Permission.READ_ALERTS),
+    ("Open an alert", "/alerts/new", Permission.ACT),
     ("Overview", "/overview", Permission.READ_AGGREGATES),
     ("Line list", "/cases", Permission.READ_CASES),
     ("Weekly report", "/reports/weekly", Permission.READ_AGGREGATES),

@@ -94,13 +94,13 @@ class Deed:
 REASON = Field("reason", "Why", hint="In words that identify nobody.", required=True)
 NOTE = Field("reason", "Remark", hint="If something is to be remembered. In words that identify nobody.")
 _WORDS: dict[Act, tuple[str, str]] = {
-    Act.OPEN: ("Open", "This candidate is worth a look."),
+    Act.OPEN: ("Open the alert", "This candidate is worth a look."),
     Act.ACKNOWLEDGE: ("Acknowledge", "You have seen it and take it up."),
     Act.ASSESS: ("Begin the assessment", "You look at the evidence with the partners."),
     Act.RESPOND: ("Respond", "A response is needed: its plan begins now, with owners and due times."),
     Act.MONITOR: ("Monitor", "Nothing to be done now, but it is watched."),
     Act.DISMISS: ("Not a cluster", "Assessed: nothing connects these cases but chance or reporting."),
-    Act.CLOSE: ("Close", "It has ended, with an outcome."),
+    Act.CLOSE: ("Close the alert", "It has ended, with an outcome."),
     Act.REOPEN: ("Reopen", "It goes on: due times begin anew."),
     Act.ASSIGN: ("Assign", "Who sees to it from now on."),
 }

@@ -1,13 +1,16 @@
 """What people decide: stored with its history, told where it must be, looked at anew."""
 
+from datetime import timedelta
+
 import pytest
 
 from small_house import USE_CASE, House, incident
 from surveillance.alerting.alert import Alert, Change, State
 from surveillance.alerting.workflow import Act, Details, NotAllowed, Outcome
 from surveillance.deciding import Decision, Desk, Lessons, Unknown
+from surveillance.deciding.response import plans_of
 from surveillance.line_list.record import RecordKey
-from surveillance.store import alerts, line_list, outbox
+from surveillance.store import alerts, line_list, notes, outbox
 
 
 def key(record: str) -> RecordKey:
@@ -182,3 +185,34 @@ def test_somebody_who_saw_an_earlier_revision_looks_again(house: House) -> None:
         with pytest.raises(alerts.StaleAlert):
             decide()
     assert house.alerts()[0].revision == 2
+
+
+def test_a_response_goes_on_where_its_alert_is_merged_into_another(house: House) -> None:
+    """The older alert takes over the state of the one that is merged into it, and its plan and notes too."""
+    house.report(
+        incident("r1", school="s"), incident("r2", school="s"), incident("q1"), incident("q2", area="n4")
+    )
+    house.report(incident("far", area="n4", days_ago=9))
+    older = desk(house).open(USE_CASE, "north", "watch", {key("far")}, why(house))
+    house.now += timedelta(minutes=1)
+    newer = desk(house).open(USE_CASE, "north", "watch", {key("r1"), key("r2")}, why(house))
+    for act in (Act.ACKNOWLEDGE, Act.ASSESS, Act.RESPOND):
+        desk(house).move(newer.id, act, why(house))
+    desk(house).note(newer.id, "The group meets.", why(house))
+    desk(house).link((key("far"), key("r1")), why(house))
+    house.evaluate()
+    merged = {alert.id: alert for alert in house.alerts()}
+    assert merged[newer.id].merged_into == older.id
+    assert merged[older.id].state is State.RESPONDING
+    with house.store.reading() as tx:
+        family = alerts.family(tx, merged[older.id])
+        (plan,) = plans_of(tx, merged[older.id])
+        assert family == [older.id, newer.id]
+        assert [one.text for one in notes.of_alerts(tx, family)] == ["The group meets."]
+    completed = Details(Outcome.RESPONSE_COMPLETED)
+    with pytest.raises(NotAllowed, match="what worked"):
+        desk(house).move(older.id, Act.CLOSE, why(house), completed)
+    desk(house).move(older.id, Act.CLOSE, why(house), completed, Lessons("the group", "the hours"))
+    with house.store.reading() as tx:
+        assert plans_of(tx, house.alerts()[0])[0].ended_at == house.now
+        assert plan.ended_at is None

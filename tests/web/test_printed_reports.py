@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from invented import SUPPORT, a_full_day, one_alert
 from pypdf import PdfReader
-from stored_web import ANALYST, LEAD, NOBODY, NORTH, OPERATOR, PARTNER, SOUTH, VIEWER, StoredWeb
+from stored_web import ANALYST, AUDIT_KEY, LEAD, NOBODY, NORTH, OPERATOR, PARTNER, SOUTH, VIEWER, StoredWeb
 from test_pages import client, text_of
 
 from plugins.absent import absent
@@ -142,7 +142,7 @@ def test_a_week_that_is_none_is_named(web: StoredWeb, text: str) -> None:
 def test_a_report_holds_no_harmful_word_whatever_people_wrote(web: StoredWeb) -> None:
     alert = web.house.alerts()[0]
     why = Decision("lead@example.org", web.house.now - timedelta(days=8), "the campaign was successful")
-    Desk(web.house.configuration, web.house.store).move(alert.id, Act.ACKNOWLEDGE, why)
+    Desk(web.house.configuration, web.house.store, AUDIT_KEY).move(alert.id, Act.ACKNOWLEDGE, why)
     for page in (week(web), text_of(web.get(f"/alerts/{alert.id}/report").text)):
         assert harmful_words(page) == ()
         assert REDACTED in page

@@ -25,7 +25,8 @@ KEY = "k" * 32
 @pytest.fixture
 def store(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, sqlite_template: Path) -> Store:
     del run
-    monkeypatch.setenv("SURVEILLANCE_AUDIT_KEY", KEY)
+    for name in ("AUDIT_KEY", "DEAD_LETTER_KEY"):
+        monkeypatch.setenv(f"SURVEILLANCE_{name}", KEY)
     (tmp_path / "surveillance.db").write_bytes(sqlite_template.read_bytes())
     return Store.open(f"sqlite:///{tmp_path / 'surveillance.db'}")
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Integer
 
 from small_house import House, incident, message
 from surveillance.alerting.alert import Alert, State
@@ -15,7 +16,7 @@ from surveillance.deciding import Decision, Desk, Unknown
 from surveillance.deciding.erasing import Erased
 from surveillance.events.refusal import RefusalCode
 from surveillance.line_list.record import Case, RecordKey
-from surveillance.store import alerts, audit, dead_letters, erasures, line_list, pending
+from surveillance.store import alerts, audit, dead_letters, erasures, line_list, pending, records
 from surveillance.store.database import Store
 from surveillance.store.erasures import KeyChanged
 from surveillance.store.tables import Base
@@ -86,6 +87,17 @@ def words(store: Store) -> Iterator[tuple[str, str]]:
                     yield f"{table.name}.{name}", zlib.decompress(value).decode() if packed else repr(value)
 
 
+def numbering(store: Store, number: int) -> set[str]:
+    """The tables with a row about a record by our number for it."""
+    with store.reading() as tx:
+        return {
+            table.name
+            for table in Base.metadata.tables.values()
+            if "record" in table.c and isinstance(table.c.record.type, Integer)
+            if tx.execute(table.select().where(table.c.record == number)).first() is not None
+        }
+
+
 def naming(store: Store, text: str) -> set[str]:
     return {where for where, value in words(store) if text in value.replace(f"{text}9", "")}
 
@@ -100,10 +112,14 @@ def test_no_table_names_the_record_or_its_person_afterwards(any_house: House) ->
         "alert_notes.text",
         "line_list.tokens",
     } <= (naming(house.store, GONE))
+    with house.store.reading() as tx:
+        (number,) = records.numbers_of(tx, {key(GONE)}).values()
+    assert {"alert_members", "line_list", "records"} <= numbering(house.store, number)
     desk(house).erase(key("kept-4", "beta"), Decision("lead-1", house.now, "the same person"))
     done = erase(house, reason=f"a court order about {GONE}")
     assert naming(house.store, GONE) == set()
     assert naming(house.store, PERSON_KEY) == set()
+    assert numbering(house.store, number) == set()
     assert (done.versions, done.alerts) == (2, (alert.id,))
     house.evaluate()
     assert naming(house.store, GONE) == set()
@@ -200,7 +216,11 @@ def test_a_finished_alert_keeps_its_state_and_its_count(house: House) -> None:
     why = Decision("lead-1", house.now, "no cluster")
     desk(house).move(alert.id, Act.DISMISS, why, Details())
     was = house.alerts()[0]
+    with house.store.reading() as tx:
+        (number,) = records.numbers_of(tx, {key(GONE)}).values()
+    assert "alert_members" in numbering(house.store, number)
     erase(house)
+    assert numbering(house.store, number) == set(), "not even of an alert that is never written again"
     (kept,) = house.alerts()
     assert (kept.revision, kept.state, len(kept.members)) == (was.revision, was.state, 3)
     house.evaluate()

@@ -1,31 +1,32 @@
 """The command `surveillance`: one module per group of commands, errors told in one place."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import typer
 
 from surveillance.cli.errors import explain
 
-# Commands of people who need none of the service: it is not loaded for them.
-STANDALONE = ("scan", "pseudonymise")
-_MODULES = (
-    "operate",
-    "contract",
-    "publish",
-    "replay",
-    "evaluate",
-    "demo",
-    "alerts",
-    "records",
-    "delivery",
-    "audit",
-    "accounts",
-    "report",
-    "releases",
-    *STANDALONE,
-)
+# Module -> its commands. Only the module of the command that is asked for is loaded: a worker does without the
+# pages, and a scan without any of the service.
+_MODULES: Mapping[str, tuple[str, ...]] = {
+    "operate": ("worker", "web", "broker", "check", "warm", "db", "topics"),
+    "contract": ("contract",),
+    "publish": ("publish", "backfill"),
+    "replay": ("replay",),
+    "evaluate": ("evaluate",),
+    "demo": ("demo",),
+    "alerts": ("alerts",),
+    "records": ("records",),
+    "delivery": ("receivers", "deliveries", "silences"),
+    "audit": ("audit",),
+    "accounts": ("accounts", "tokens"),
+    "report": ("report",),
+    "releases": ("releases",),
+    "scan": ("scan",),
+    "pseudonymise": ("pseudonymise",),
+}
 
 
 def make_app(words: Sequence[str]) -> typer.Typer:
@@ -37,7 +38,8 @@ def make_app(words: Sequence[str]) -> typer.Typer:
         help="Real-time public health surveillance: partner events in, cluster alerts out.",
     )
     app.callback()(_keep_names)
-    for name in words[:1] if words[:1] and words[0] in STANDALONE else _MODULES:
+    asked = [module for module, commands in _MODULES.items() if words and words[0] in commands]
+    for name in asked or _MODULES:
         import_module(f"surveillance.cli.{name}").add_to(app)
     return app
 

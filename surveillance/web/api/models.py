@@ -371,23 +371,24 @@ class RecordPage(Answer):
     alerts: tuple[AlertLink, ...]
 
 
-class WeekCount(Answer):
-    """Cases of one week."""
+class PeriodCount(Answer):
+    """Cases of one week; of one published period where you may not see small numbers."""
 
     first: date
-    """Its Monday."""
+    """Its first day."""
     words: str
     cases: str
-    """A number; `1-7` or rounded to 5 where you may not see small ones."""
+    """A number; as published: to the nearest five, or `0-7`."""
 
 
 class AlertOfWeek(Answer):
-    """What happened to an alert in the week."""
+    """An alert that changed in the week."""
 
     id: str
     severity: str
     state: str
     changes: tuple[str, ...]
+    """Empty where you may not see small numbers."""
     sentence: str
     """Empty where you may not see small numbers."""
 
@@ -409,7 +410,8 @@ class WeeklyReport(Answer):
     sentence: str
     usual: str
     """What the same weeks of earlier years had, where there are enough of them."""
-    weeks: tuple[WeekCount, ...]
+    counts: tuple[PeriodCount, ...]
+    """The newest first."""
     alerts: tuple[AlertOfWeek, ...] | None
     """Null where you may not know of alerts."""
     opened: int

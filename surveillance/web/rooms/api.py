@@ -116,7 +116,7 @@ def _add_reports(app: FastAPI, house: House) -> None:
     def weekly(
         request: Request, person: Anybody, use_case: Name = None, scope: Name = None, week: Name = None
     ) -> Response:
-        """Cases of a week against usual, and its alerts; suppressed for whoever may not read cases."""
+        """Cases of a week against usual, and its alerts; published periods for whoever may not read cases."""
         report = read_week(house, person, use_case, scope, week, "json")
         return answer(request, models.WeeklyReport.model_validate(report))
 

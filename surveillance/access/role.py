@@ -12,7 +12,7 @@ class Permission(StrEnum):
     READ_AGGREGATES = "read-aggregates"  # published counts, small ones suppressed
     DECIDE = "decide"  # duplicates, links and members of alerts, notes
     ACT = "act"  # move an alert along its workflow, open one, carry out the response plan
-    EXPORT = "export"  # take suppressed counts out of the service
+    EXPORT = "export"  # take published counts out of the service; with READ_CASES, the line list
     ERASE = "erase"  # remove one record for good
     SILENCE = "silence"  # keep notices back for a while, with a reason
     READ_DELIVERIES = "read-deliveries"  # who was told, when, and what failed

@@ -8,8 +8,8 @@ import typer
 
 from surveillance.cli.errors import explain
 
-# Module -> its commands. Only the module of the command that is asked for is loaded: a worker does without the
-# pages, and a scan without any of the service.
+# Module -> its commands. Only the module of the command that is asked for is loaded: a worker does without
+# the pages, and a scan without any of the service.
 _MODULES: Mapping[str, tuple[str, ...]] = {
     "operate": ("worker", "web", "broker", "check", "warm", "db", "topics"),
     "contract": ("contract",),

@@ -25,7 +25,7 @@ app = typer.Typer(no_args_is_help=True)
 
 _OUT = typer.Option("--out", help="The file that is written; only you can read it.")
 _PDF = typer.Option("--pdf", help="Write PDF, by headless Chromium, instead of HTML.")
-_SUPPRESSED = typer.Option("--suppressed", help="Without small numbers.")
+_SUPPRESSED = typer.Option("--suppressed", help="Published counts instead of small numbers.")
 
 
 def add_to(commands: typer.Typer) -> None:

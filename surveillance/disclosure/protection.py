@@ -39,6 +39,11 @@ def bounds(value: Published) -> Bounds:
     return Bounds(max(LEAST_SHOWN, value - STEP // 2), value + STEP // 2)
 
 
+def in_words(value: Published) -> str:
+    """A published value as people read it: a number to the nearest five, or `0-7`."""
+    return f"{SMALL.low}-{SMALL.high}" if value is None else f"{value:,}"
+
+
 def total(values: Iterable[Published]) -> Bounds:
     """What the sum of separate published values can stand for."""
     low = high = 0

@@ -166,6 +166,12 @@ def alert_acts(house: House, person: Person, alert: Alert) -> AlertActs:
     )
 
 
+def responses(house: House, alert: Alert) -> tuple[PlanView, ...]:
+    """The responses to an alert as they stand, the newest first, without forms."""
+    around = read_circumstances(house, alert)
+    return tuple(_plan(one, around, (), house.now()) for one in reversed(around.plans))
+
+
 def check(form: Shown, typed: Typed, now: datetime) -> Wrong:
     """What is missing, too long, not among the choices, or may identify somebody, field by field."""
     missing = dict(_missing(form.fields, typed))

@@ -97,8 +97,7 @@ class AskedPage(Asked):
 class AskedExport(Asked):
     """What is to be taken out of the service."""
 
-    what: Literal["counts", "line-list"] = Field(description="Suppressed counts, or the line list itself")
-    by: tuple[str, ...] = Field((), max_length=4, description="What counts are broken down by")
+    what: Literal["counts", "line-list"] = Field(description="Published counts, or the line list itself")
     format: Literal["csv", "xlsx"] = Field("csv", description="The kind of file")
     purpose: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = Field(
         "", description="Why the line list is taken out, in words that identify nobody; it must be given"

@@ -1,28 +1,23 @@
-"""What is taken out of the service: suppressed counts, or the pseudonymous line list of a filter.
+"""What is taken out of the service: published counts, or the pseudonymous line list of a filter.
 
 Both are streamed, so that memory stays bounded, and no cell can be a formula of a spreadsheet.
 """
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import chain
 from tempfile import TemporaryFile
 
 from openpyxl import Workbook
 
-from surveillance.line_list.duplicates import CountedCase, count_once
-from surveillance.line_list.record import Case
 from surveillance.store import cases as store_cases
-from surveillance.store import line_list
 from surveillance.store.database import Store, Transaction
 from surveillance.web.asked import Chosen
-from surveillance.web.cases import Reader, band_of
-from surveillance.web.house import House
-from surveillance.web.published import suppressed
+from surveillance.web.cases import Reader
+from surveillance.web.overview.published import published_rows
 
 CSV, XLSX = "csv", "xlsx"
 MEDIA_TYPES = {
@@ -45,59 +40,17 @@ class Table:
 # --- counts -----------------------------------------------------------------------------------------------
 
 
-def levels_of(chosen: Chosen) -> dict[str, str]:
-    """What counts can be broken down by, and what it is called."""
-    table = chosen.regions[0].inside
-    units = {f"area:{unit}": unit.replace("_", " ").upper() for unit in reversed(list(table.unit_names))}
-    return {"month": "Month", "week": "Week", "ages": "Age", "sex": "Sex", **units, "area": "Smallest area"}
-
-
-def export_counts(tx: Transaction, house: House, chosen: Chosen, by: Sequence[str]) -> Table:
-    """Counts of persons or events by these levels, 1 to 7 suppressed, the others rounded to 5.
-
-    The one place where counts leave the service: whoever publishes releases puts their reader here. A
-    combination that is not listed counted nobody.
-    """
-    keys = [_key_of(level, chosen) for level in by]
-    counted = Counter(tuple(key(one.case) for key in keys) for one in _counted(tx, house, chosen))
-    names = levels_of(chosen)
-    header = (*(names[level] for level in by), "Count")
-    return Table(header, [(*key, suppressed(number)) for key, number in sorted(counted.items())])
-
-
-def _counted(tx: Transaction, house: House, chosen: Chosen) -> Iterator[CountedCase]:
-    """The cases of the filter, each person or event once."""
-    wanted, now = chosen.wanted, house.now()
-    first, last = wanted.first or date.min, wanted.last or date.max
-    known = line_list.cases_known(tx, wanted.use_case, wanted.place, first, last, now)
-    confirmed, rejected = line_list.duplicate_decisions(tx)
-    inside = (case for case in known if case.area in wanted.areas)
-    for one in count_once(inside, rejected, confirmed, chosen.use_case.count):
-        if _is_aged(one.case.age, wanted.ages) and wanted.sex in (None, one.case.sex or "unknown"):
-            yield one
-
-
-def _is_aged(age: int | None, ages: tuple[int | None, int | None] | None) -> bool:
-    if ages is None:
-        return True
-    low, high = ages
-    return age is None if low is None else age is not None and low <= age <= (age if high is None else high)
-
-
-def _key_of(level: str, chosen: Chosen) -> Callable[[Case], str]:
-    """What a case belongs to at a level."""
-    simple: Mapping[str, Callable[[Case], str]] = {
-        "month": lambda case: f"{case.day:%Y-%m}",
-        "week": lambda case: str(case.day - timedelta(days=case.day.weekday())),
-        "ages": lambda case: band_of(case.age),
-        "sex": lambda case: case.sex or "unknown",
-        "area": lambda case: case.area,
-    }
-    if level in simple:
-        return simple[level]
-    unit, tables = level.partition(":")[2], [region.inside for region in chosen.regions]
-    of_area = {c: u for t in tables for c, u in zip(t.codes, t.units[unit], strict=True)}
-    return lambda case: of_area[case.area]
+def export_counts(tx: Transaction, chosen: Chosen) -> Table:
+    """Every count that is published of the use case in these scopes within the days: the one way by which
+    counts leave the service. Nothing here reads the line list: see surveillance.disclosure."""
+    wanted = chosen.wanted
+    span = wanted.first or date.min, wanted.last or date.max
+    rows = [
+        (scope.id, row.table, row.cell, row.first.isoformat(), row.last.isoformat(), row.cases)
+        for scope in chosen.scopes
+        for row in published_rows(tx, chosen.use_case.id, scope.id, *span)
+    ]
+    return Table(("Scope", "Table", "Cell", "First day", "Last day", "Count"), rows)
 
 
 # --- line list --------------------------------------------------------------------------------------------

@@ -121,6 +121,27 @@ def test_a_response_begins_with_its_plan_and_closes_when_it_is_resolved_and_eval
     assert "What worked" in acting.get(f"/alerts/{acting.alert().id}").text
 
 
+def test_the_report_of_an_alert_prints_its_responses_as_they_stand(acting: Acting) -> None:
+    acting.bring_to(State.RESPONDING)
+    path = f"/alerts/{acting.alert().id}/report"
+    first, second = tasks(acting)
+    act(acting, "assign-task", task=first.id, seen=1, owner="lead-2")
+    act(acting, "resolve-task", task=second.id, seen=1, state="not_needed", reason="nobody needs it")
+    page = acting.get(path)
+    text = words_of(page.text)
+    assert "0 of 2 tasks done, 1 not needed, 0 overdue" in text
+    assert "Call the group together lead-2" in text
+    assert "nobody needs it" in text
+    assert "<form" not in page.text, "paper has no forms"
+    act(acting, "resolve-task", task=first.id, seen=2, state="done")
+    act(acting, "close", **FILLED | {"not_worked": "the campaign was successful"})
+    text = words_of(acting.get(path).text)
+    assert "What worked the group met" in text
+    assert "successful" not in text, "what may harm is not printed"
+    acting.door.now_asks = somebody(Role.VIEWER)
+    assert acting.get(path).status_code == 403
+
+
 def test_a_task_is_overdue_after_its_time_and_its_form_is_stale_after_a_change(acting: Acting) -> None:
     acting.bring_to(State.RESPONDING)
     first, _ = tasks(acting)

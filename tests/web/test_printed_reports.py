@@ -5,7 +5,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,23 +21,26 @@ from small_house import incident
 from surveillance.access.person import Person
 from surveillance.alerting.workflow import Act
 from surveillance.deciding import Decision, Desk
+from surveillance.releasing import release_history
 from surveillance.use_case.wording import harmful_words
 from surveillance.web.printing import NotPrinted, Printer, find_printer, on_its_own
 from surveillance.web.reports.words import REDACTED
 
 WEEK = "2250-W25"  # 17 to 23 June, as the small house counts its days
+MONTHLY = {"period": "month", "block_periods": 1, "delay_days": 7}
 
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoredWeb]:
     """Nine cases of one week in the north, three of them linked, as an alert of this week."""
-    made = StoredWeb.build(tmp_path_factory.mktemp("reports"))
+    made = StoredWeb.build(tmp_path_factory.mktemp("reports"), publication=MONTHLY)
     linked = [incident(f"l-{i}", days_ago=9, school="school-77", person=i + 1) for i in range(3)]
     others = [incident(f"o-{i}", days_ago=10, area="n3") for i in range(6)]
     made.house.now -= timedelta(days=8)
     made.house.report(*linked, *others)
     made.house.evaluate()
     made.house.now += timedelta(days=8)
+    release_history(made.house.store, made.house.configuration, date(2250, 1, 1), made.house.now, AUDIT_KEY)
     yield made
     made.house.store.close()
 
@@ -79,23 +82,25 @@ def test_usual_is_what_the_same_weeks_of_earlier_years_had(tmp_path: Path) -> No
     numbered = [{**payload, "record_id": f"r-{i}"} for i, payload in enumerate(past)]
     web.house.report(*numbered)
     assert "Usual would be 2 a week (0 to 4): the same weeks of the last 5 years" in week(web)
-    assert "Usual would be 1-7 a week" in week(web, VIEWER)
 
 
 @pytest.mark.parametrize("person", [VIEWER, PARTNER, OPERATOR], ids=lambda p: p.id)
-def test_who_may_not_read_cases_gets_a_week_without_small_numbers(web: StoredWeb, person: Person) -> None:
+def test_who_may_not_read_cases_gets_published_periods_and_no_more_of_alerts_than_their_state(
+    web: StoredWeb, person: Person
+) -> None:
     page = week(web, person)
-    assert "10 cases of dune fever" in page
+    assert "Newest published count: 0-7 cases of dune fever in 31 days (1 May to 31 May 2250)." in page
     assert "9 cases" not in page
-    assert "1-7" not in page.split("The last twelve weeks")[0]
     assert "share" not in page.lower().split("how it was found")[0]
     alert = web.house.alerts()[0]
     assert (alert.id in page) == (person is VIEWER), "an alert is told to whom may know of alerts"
+    assert ("Clinic alpha" in page) == (person is OPERATOR), "partners are told to whom may know of partners"
+    told = web.get(f"/api/reports/weekly?week={WEEK}&scope=north", person).json()
+    assert {(one["sentence"], *one["changes"]) for one in told["alerts"] or ()} <= {("",)}
 
 
-def test_a_week_that_is_not_over_cannot_be_watched_as_it_grows(web: StoredWeb) -> None:
-    assert web.get("/reports/weekly?week=2250-W26", VIEWER).status_code == 422
-    assert web.get("/reports/weekly?week=2250-W26", LEAD).status_code == 200
+def test_a_week_before_any_published_period_says_so(web: StoredWeb) -> None:
+    assert "No period up to this week has been published." in week(web, VIEWER, "week=2249-W02&scope=north")
 
 
 def test_a_week_of_another_scope_is_like_none(web: StoredWeb) -> None:

@@ -141,15 +141,17 @@ class PartnerRow(Answer):
     covered_since: str
 
 
-class Queue(Answer):
-    """What needs a person, what may come to, what is finished, what is being watched."""
+class AlertsPage(Answer):
+    """A page of alerts, what is being watched, and how late partners run."""
 
     at_words: str
-    active: tuple[Summary, ...]
-    candidates: tuple[Summary, ...]
-    finished: tuple[Summary, ...]
-    finished_older: int
-    """Finished alerts that are not listed."""
+    view: str
+    page: int
+    found: int
+    """How many the view holds with these filters."""
+    next: str | None
+    """The address of the page after this one; null on the last."""
+    alerts: tuple[Summary, ...]
     watched: tuple[Watched, ...]
     partners: tuple[PartnerRow, ...]
 
@@ -371,23 +373,24 @@ class RecordPage(Answer):
     alerts: tuple[AlertLink, ...]
 
 
-class WeekCount(Answer):
-    """Cases of one week."""
+class PeriodCount(Answer):
+    """Cases of one week; of one published period where you may not see small numbers."""
 
     first: date
-    """Its Monday."""
+    """Its first day."""
     words: str
     cases: str
-    """A number; `1-7` or rounded to 5 where you may not see small ones."""
+    """A number; as published: to the nearest five, or `0-7`."""
 
 
 class AlertOfWeek(Answer):
-    """What happened to an alert in the week."""
+    """An alert that changed in the week."""
 
     id: str
     severity: str
     state: str
     changes: tuple[str, ...]
+    """Empty where you may not see small numbers."""
     sentence: str
     """Empty where you may not see small numbers."""
 
@@ -409,7 +412,8 @@ class WeeklyReport(Answer):
     sentence: str
     usual: str
     """What the same weeks of earlier years had, where there are enough of them."""
-    weeks: tuple[WeekCount, ...]
+    counts: tuple[PeriodCount, ...]
+    """The newest first."""
     alerts: tuple[AlertOfWeek, ...] | None
     """Null where you may not know of alerts."""
     opened: int

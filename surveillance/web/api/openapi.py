@@ -15,8 +15,8 @@ SCHEMES = {
     "session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "session",
-        "description": "The session of somebody who signed in on the pages",
+        "name": "__Host-surveillance",
+        "description": "The session of somebody who signed in on the pages; over http: `surveillance`",
     },
 }
 WORDS = f"""What the pages show, for programs. This is version {VERSION}: every answer says so in the

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from surveillance.disclosure.protection import SMALL, Bounds, bounds, total
+from surveillance.disclosure.protection import SMALL, Bounds, bounds, in_words, total
 from surveillance.releasing import Series
 from surveillance.store import releases
 from surveillance.store.database import Transaction
@@ -137,24 +137,25 @@ def _nothing(question: Question, why: str) -> Figures:
 
 
 class PublishedRow(NamedTuple):
-    """One published number as it may leave the service. `cases` is to the nearest five; None: fewer than 8,
-    or none."""
+    """One published number as it may leave the service, in words: to the nearest five, `0-7`, or `withheld`
+    for a whole table."""
 
     table: str
     cell: str
     first: date
     last: date
-    cases: int | None
+    cases: str
 
 
 def published_rows(
     tx: Transaction, use_case: str, scope: str, first: date = date.min, last: date = date.max
 ) -> Iterator[PublishedRow]:
     """Every number that is published of a use case in a scope over whole periods and blocks between two days:
-    all that an export may hold. A table that is withheld has no rows."""
+    all that an export may hold. A table that is withheld has one row, without a cell."""
     for one in releases.published(tx, use_case, scope, first, last):
-        yield PublishedRow("all", "", one.first_day, one.last_day, one.cases)
+        yield PublishedRow("all", "", one.first_day, one.last_day, in_words(one.cases))
     for block in releases.published_blocks(tx, use_case, scope, first, last):
         for name, cells in block.tables.items():
-            for cell, cases in (cells or {}).items():
-                yield PublishedRow(name, cell, block.first_day, block.last_day, cases)
+            shown = {cell: in_words(cases) for cell, cases in cells.items()} if cells else {"": "withheld"}
+            for cell, count in shown.items():
+                yield PublishedRow(name, cell, block.first_day, block.last_day, count)

@@ -2,6 +2,9 @@
 
 Usual is what the same week and the two beside it had in the last years (historical limits: Stroup and others
 1989, Statistics in Medicine 8:323), as known now; it is told only where there are enough such weeks.
+
+Whoever may not read cases gets the newest published periods instead, and of alerts no more than their
+severity and state: nothing of it is counted from the line list.
 """
 
 import re
@@ -10,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from statistics import mean
+from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 
@@ -18,26 +22,26 @@ from surveillance.access.role import Permission
 from surveillance.alerting.alert import AlertChange, Change, State
 from surveillance.alerting.wording import amount, on_day, over_days
 from surveillance.configuration import Region
+from surveillance.disclosure.protection import in_words
 from surveillance.line_list.duplicates import count_once
-from surveillance.store import alerts, line_list
+from surveillance.store import alerts, line_list, releases
 from surveillance.store.database import Transaction
 from surveillance.use_case.model import UseCase
 from surveillance.web import words
 from surveillance.web.asked import BadParameter, readable
 from surveillance.web.house import House
 from surveillance.web.partners import PartnerRow, partner_rows
-from surveillance.web.published import suppressed
 from surveillance.web.reports.words import HANDLING, methods_of, readers, safe
 from surveillance.web.summary import FINISHED
 
 WEEK, YEAR = timedelta(days=7), timedelta(days=364)  # a year of whole weeks
-YEARS_BACK, LEAST_YEARS, WEEKS_SHOWN = 5, 3, 12
+YEARS_BACK, LEAST_YEARS, ROWS_SHOWN = 5, 3, 12
 _WEEK = re.compile(r"(19\d\d|2\d{3})-W(0[1-9]|[1-4]\d|5[0-3])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class WeekCount:
-    """Cases of one week, as it may be told to the reader."""
+class PeriodCount:
+    """Cases of one week as known now, or of one period as published."""
 
     first: date
     words: str
@@ -46,7 +50,8 @@ class WeekCount:
 
 @dataclass(frozen=True, slots=True)
 class AlertOfWeek:
-    """What happened to an alert in the week; `sentence` is empty where the reader may see no small number."""
+    """An alert that changed in the week. Without small numbers `changes` and `sentence` are empty: what it
+    did (it grew, it weakened) tells of its cases."""
 
     id: str
     severity: str
@@ -57,7 +62,8 @@ class AlertOfWeek:
 
 @dataclass(frozen=True, slots=True)
 class WeeklyReport:
-    """Everything on it, in words. `full`: small numbers are told."""
+    """Everything on it, in words. `full`: small numbers are told. `counts`: of weeks, or of the periods that
+    are published; the newest first."""
 
     use_case: str
     use_case_title: str
@@ -70,11 +76,11 @@ class WeeklyReport:
     full: bool
     sentence: str
     usual: str
-    weeks: tuple[WeekCount, ...]
+    counts: tuple[PeriodCount, ...]
     alerts: tuple[AlertOfWeek, ...] | None
     opened: int
     closed: int
-    partners: tuple[PartnerRow, ...]
+    partners: tuple[PartnerRow, ...] | None
     unknown: tuple[str, ...]
     methods: tuple[str, ...]
     handling: str
@@ -89,18 +95,12 @@ def weekly_report(
     chosen, region = _subject(house, person, use_case, scope)
     place, now = (region.scope.id, chosen.id), house.now()
     full = person.may(Permission.READ_CASES, *place)
-    today = now.astimezone(region.zone).date()
-    first = _monday(week, today)
-    if not full and first + WEEK > today:  # or it could be watched as it grows
-        raise BadParameter("week", "Without small numbers there is a report of whole weeks only")
+    first = _monday(week, now.astimezone(region.zone).date())
     with house.desk.store.reading() as tx:
-        per_week = _cases_per_week(tx, chosen, region, first, now)
+        counted = _live(tx, house, chosen, region, first) if full else _published(tx, chosen, region, first)
         reads_alerts = person.may(Permission.READ_ALERTS, *place)
         changes = _changes(tx, chosen, region, first) if reads_alerts else None
-    since = _covered_since(house, chosen, region, first)
-    partners = [t for t in house.source.timeliness() if t.kind == chosen.records]
-    told = (lambda n: f"{n:,}") if full else suppressed
-    rows = partner_rows(partners, now, region.zone)
+    rows = _partners(house, chosen, region) if person.may(Permission.READ_PARTNERS, *place) else None
     return WeeklyReport(
         use_case=chosen.id,
         use_case_title=chosen.title,
@@ -111,22 +111,57 @@ def weekly_report(
         made_at=words.at_time(now, region.zone),
         time_zone=region.scope.time_zone,
         full=full,
-        sentence=_sentence(chosen, region, told(per_week[first])),
-        usual=_usual(per_week, first, since, full),
-        weeks=tuple(
-            WeekCount(day, f"Week of {on_day(day)}", told(per_week[day]))
-            for day in (first - n * WEEK for n in range(WEEKS_SHOWN))
-        ),
+        sentence=counted.sentence,
+        usual=counted.usual,
+        counts=counted.counts,
         alerts=None if changes is None else tuple(_alerts(changes, house, full)),
         opened=sum(1 for c in changes or () if c.change is Change.OPENED),
         closed=sum(1 for c in changes or () if c.change is Change.MOVED and c.alert.state in FINISHED),
         partners=rows,
-        unknown=tuple(_unknown(rows, chosen, full)),
+        unknown=tuple(_unknown(rows or (), chosen, full)),
         methods=methods_of(d.name for d in chosen.detectors),
         handling=HANDLING[full],
         readers=readers(Permission.READ_CASES if full else Permission.READ_AGGREGATES),
         support_lines=chosen.wording.support_lines,
     )
+
+
+class _Counted(NamedTuple):
+    """What a report says of cases."""
+
+    sentence: str
+    usual: str
+    counts: tuple[PeriodCount, ...]
+
+
+def _live(tx: Transaction, house: House, use_case: UseCase, region: Region, first: date) -> _Counted:
+    """The week and those before it, as known now."""
+    per_week = _cases_per_week(tx, use_case, region, first, house.now())
+    since = _covered_since(house, use_case, region, first)
+    weeks = (first - n * WEEK for n in range(ROWS_SHOWN))
+    return _Counted(
+        _sentence(use_case, region, per_week[first]),
+        _usual(per_week, first, since),
+        tuple(PeriodCount(day, f"Week of {on_day(day)}", f"{per_week[day]:,}") for day in weeks),
+    )
+
+
+def _published(tx: Transaction, use_case: UseCase, region: Region, first: date) -> _Counted:
+    """The newest periods that were published and had ended with the week."""
+    ended = releases.published(tx, use_case.id, region.scope.id, last=first + timedelta(days=6))
+    newest = tuple(
+        PeriodCount(one.first_day, over_days(one.first_day, one.last_day), in_words(one.cases))
+        for one in reversed(ended[-ROWS_SHOWN:])
+    )
+    if not newest:
+        return _Counted("No period up to this week has been published.", "", ())
+    last, many = newest[0], use_case.wording.many
+    return _Counted(f"Newest published count: {last.cases} {many} in {last.words}.", "", newest)
+
+
+def _partners(house: House, use_case: UseCase, region: Region) -> tuple[PartnerRow, ...]:
+    sending = [t for t in house.source.timeliness() if t.kind == use_case.records]
+    return partner_rows(sending, house.now(), region.zone)
 
 
 def _subject(house: House, person: Person, use_case: str | None, scope: str | None) -> tuple[UseCase, Region]:
@@ -176,7 +211,7 @@ def _covered_since(house: House, use_case: UseCase, region: Region, first: date)
     return max(days, default=None)
 
 
-def _usual(per_week: Counter[date], first: date, since: date | None, full: bool) -> str:
+def _usual(per_week: Counter[date], first: date, since: date | None) -> str:
     """What the same weeks of earlier years had, in words."""
     like_it = [
         [first - years * YEAR + beside * WEEK for beside in (-1, 0, 1)]
@@ -187,14 +222,12 @@ def _usual(per_week: Counter[date], first: date, since: date | None, full: bool)
         return f"How many would be usual is not known: that takes {LEAST_YEARS} earlier years of reports."
     counts = [per_week[week] for of_year in like_it for week in of_year]
     over = f"the same weeks of the last {len(like_it)} years, and the weeks beside them"
-    if not full:
-        return f"Usual would be {suppressed(round(mean(counts)))} a week: {over}."
     return f"Usual would be {amount(mean(counts))} a week ({min(counts)} to {max(counts)}): {over}."
 
 
-def _sentence(use_case: UseCase, region: Region, cases: str) -> str:
-    one = use_case.wording.one if cases == "1" else use_case.wording.many
-    return f"{cases} {one} in {region.scope.title} in this week, as known now."
+def _sentence(use_case: UseCase, region: Region, cases: int) -> str:
+    one = use_case.wording.one if cases == 1 else use_case.wording.many
+    return f"{cases:,} {one} in {region.scope.title} in this week, as known now."
 
 
 def _changes(tx: Transaction, use_case: UseCase, region: Region, first: date) -> list[AlertChange]:
@@ -208,19 +241,22 @@ def _alerts(changes: Sequence[AlertChange], house: House, full: bool) -> Iterabl
     for alert_id in dict.fromkeys(change.alert.id for change in changes):
         of_alert = [change for change in changes if change.alert.id == alert_id]
         last = of_alert[-1].alert
-        told = dict.fromkeys(_told(change, full) for change in of_alert)
+        told = dict.fromkeys(_told(change) for change in of_alert) if full else ()
         sentence = safe(house.source.sentence(last)) if full else ""
         yield AlertOfWeek(alert_id, last.severity, words.STATES[State(last.state)], tuple(told), sentence)
 
 
-def _told(change: AlertChange, full: bool) -> str:
+def _told(change: AlertChange) -> str:
     what = words.CHANGES[change.change]
-    return f"{what}: {safe(change.reason)}" if full and change.reason else what
+    return f"{what}: {safe(change.reason)}" if change.reason else what
 
 
 def _unknown(rows: Sequence[PartnerRow], use_case: UseCase, full: bool) -> Iterable[str]:
     """What the numbers cannot say."""
-    yield "How many cases of these days are still to be reported: the last weeks grow for some time."
+    if full:
+        yield "How many cases of these days are still to be reported: the last weeks grow for some time."
+    else:
+        yield "Reports that came after a period was published: it is never counted again."
     for row in rows:
         if row.warning:
             said = row.warning if full else f"{row.title} is {'silent' if row.silent else 'unusually quiet'}"

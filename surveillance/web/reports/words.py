@@ -8,7 +8,8 @@ from surveillance.use_case.wording import harmful_words
 HANDLING = {
     True: "Sensitive health information: small numbers about people. For the named readers only. Do not "
     "copy, forward or leave it lying about; shred it when it has served its purpose.",
-    False: "Counts of 1 to 7 are suppressed and others rounded to 5. Do not try to work out who is meant.",
+    False: "Published counts: to the nearest five, fewer than eight as 0-7. Do not try to work out who "
+    "is meant.",
 }
 
 METHODS: Mapping[str, str] = {

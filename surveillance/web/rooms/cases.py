@@ -21,14 +21,14 @@ from surveillance.web.asked import (
     readable,
 )
 from surveillance.web.cases import REASONS, CasesPage, Reader, cases_page, told_filter
-from surveillance.web.export import MEDIA_TYPES, Table, export_counts, export_lines, levels_of, write
+from surveillance.web.export import MEDIA_TYPES, Table, export_counts, export_lines, write
 from surveillance.web.house import House, needs
 from surveillance.web.record import RecordPage, read_key, record_page
 
 Looker = Annotated[Person, needs(Permission.READ_CASES)]
 Exporter = Annotated[Person, needs(Permission.EXPORT)]
 LEAST_PURPOSE = 10
-NOT_OF_COUNTS = dict.fromkeys(("partner", "in_alert", "reason"))  # these are about records, not persons
+NOT_OF_COUNTS = ("place", "area", "ages", "sex", "partner", "in_alert", "reason")  # one could be subtracted
 SORT_WORDS = {
     "-day": "case day, newest first",
     "day": "case day, oldest first",
@@ -55,7 +55,6 @@ def add_to(app: FastAPI, house: House) -> None:
             reason_query=urlencode(
                 {k: v for k, v in _given(asked).items() if k in ("use_case", "scope", "place")}
             ),
-            levels=levels_of(chosen),
             may_export=chosen.may(person, Permission.EXPORT),
         )
 
@@ -99,23 +98,22 @@ def take_out(house: House, person: Person, asked: AskedExport) -> Table:
     """What is exported, entered into the audit chain before its first row leaves."""
     configuration, needed = house.desk.configuration, Permission.EXPORT
     listed = asked.what == "line-list"
-    if not listed:
-        asked = asked.model_copy(update=NOT_OF_COUNTS)
+    unmet = None if listed else next((f for f in NOT_OF_COUNTS if getattr(asked, f) is not None), None)
+    if unmet is not None:
+        raise BadParameter(unmet, "Counts are as published, by use case, scope and days only: leave this out")
     chosen = choose(asked, configuration, person, needed)
     if listed and not chosen.may(person, Permission.READ_CASES):
         raise HTTPException(403)
     if listed and len(asked.purpose) < LEAST_PURPOSE:
         raise BadParameter("purpose", f"Say what the line list is for, in {LEAST_PURPOSE} letters or more")
-    if not listed and not (asked.by and set(asked.by) <= levels_of(chosen).keys()):
-        raise BadParameter("by", f"Choose among: {', '.join(levels_of(chosen))}")
-    facts = {"what": asked.what, "format": asked.format, "purpose": asked.purpose, "by": list(asked.by)}
+    facts = {"what": asked.what, "format": asked.format, "purpose": asked.purpose}
     house.record(
         person, "exported", f"line-list/{chosen.use_case.id}", filter=told_filter(asked, chosen), **facts
     )
     if listed:
         return export_lines(house.desk.store, Reader(configuration, person, chosen))
     with house.desk.store.reading() as tx:
-        return export_counts(tx, house, chosen, asked.by)
+        return export_counts(tx, chosen)
 
 
 def _given(asked: Asked) -> dict[str, str]:

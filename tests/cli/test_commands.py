@@ -1,0 +1,31 @@
+"""Only what a command needs is loaded for it."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from surveillance.cli import _MODULES, make_app
+
+COMMANDS = {command: module for module, commands in _MODULES.items() for command in commands}
+
+
+def names_of(app: typer.Typer) -> set[str]:
+    return set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_every_command_is_listed_with_its_module() -> None:
+    assert names_of(make_app([])) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_there_when_only_its_module_is_loaded(command: str) -> None:
+    assert names_of(make_app([command])) == set(_MODULES[COMMANDS[command]])
+
+
+@pytest.mark.parametrize(("command", "unwanted"), [("worker", "fastapi"), ("scan", "sqlalchemy")])
+def test_what_a_command_does_not_need_is_not_loaded(command: str, unwanted: str) -> None:
+    code = f"import sys; from surveillance.cli import make_app; make_app(['{command}']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert unwanted not in loaded.split()

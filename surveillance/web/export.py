@@ -46,7 +46,7 @@ def export_counts(tx: Transaction, chosen: Chosen) -> Table:
     wanted = chosen.wanted
     span = wanted.first or date.min, wanted.last or date.max
     rows = [
-        (scope.id, row.table, row.cell, row.first.isoformat(), row.last.isoformat(), row.count)
+        (scope.id, row.table, row.cell, row.first.isoformat(), row.last.isoformat(), row.cases)
         for scope in chosen.scopes
         for row in published_rows(tx, chosen.use_case.id, scope.id, *span)
     ]

@@ -16,7 +16,7 @@ def add_faults(app: FastAPI, render: Render) -> None:
 
     def unreadable(request: Request, error: RequestValidationError) -> Response:
         faults = [Fault(field=_name(e["loc"]), problem=e["msg"]) for e in error.errors()]
-        return _answer(request, faults, render)
+        return _answer(request, list({fault.field: fault for fault in faults}.values()), render)
 
     def unmet(request: Request, error: BadParameter) -> Response:
         return _answer(request, [Fault(field=error.field, problem=error.problem)], render)

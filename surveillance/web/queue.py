@@ -14,7 +14,16 @@ from surveillance.store.queue import FINISHED, Choice, Cut, Listed, Step, View
 from surveillance.web import words
 from surveillance.web.partners import PartnerRow, partner_rows
 from surveillance.web.source import AlertSource
-from surveillance.web.summary import Due, Watched, due_in_words, page_zone, rank_of, watched
+from surveillance.web.summary import (
+    Due,
+    Summary,
+    Watched,
+    due_in_words,
+    page_zone,
+    rank_of,
+    summarise,
+    watched,
+)
 
 PAGE_LENGTH = 25
 VIEWS = {
@@ -144,11 +153,59 @@ def queue_page(source: AlertSource, person: Person, asked: Asked, now: datetime)
     )
 
 
-def _choice(source: AlertSource, person: Person, asked: Asked, now: datetime) -> Choice:
+@dataclass(frozen=True, slots=True)
+class AlertsPage:
+    """A page of one view in full, for programs. `next`: the address of the page after it."""
+
+    at_words: str
+    view: View
+    page: int
+    found: int
+    next: str | None
+    alerts: tuple[Summary, ...]
+    watched: tuple[Watched, ...]
+    partners: tuple[PartnerRow, ...]
+
+
+def alerts_page(source: AlertSource, person: Person, asked: Asked, size: int, now: datetime) -> AlertsPage:
+    """So many of the person's alerts whose cases they may read, as of `now`: only these are loaded."""
+    choice = _choice(source, person, asked, now, Permission.READ_CASES)
+    found = source.counts(choice)[asked.view]
+    cut = Cut(asked.view, _ranks(source), (asked.page - 1) * size, size)
+    listed = source.listed(choice, cut)
+    in_full = source.in_full([one.id for one in listed])
+    last = source.steps({one.id: alert.revision - 1 for one in listed if (alert := in_full.get(one.id))})
+    zone = page_zone(source)
+    following = {"view": asked.view.value, **asked.filters, "page": asked.page + 1, "size": size}
+    return AlertsPage(
+        at_words=words.at_time(now, zone),
+        view=asked.view,
+        page=asked.page,
+        found=found,
+        next=f"/api/alerts?{urlencode(following)}" if cut.first + size < found else None,
+        alerts=tuple(summarise(source, in_full[i], steps[-1], now) for i, steps in _in_order(listed, last)),
+        watched=watched(source),
+        partners=partner_rows(source.timeliness(), now, zone),
+    )
+
+
+def _in_order(
+    listed: Sequence[Listed], steps: Mapping[str, Sequence[Step]]
+) -> Sequence[tuple[str, Sequence[Step]]]:
+    return [(one.id, steps[one.id]) for one in listed if steps.get(one.id)]
+
+
+def _choice(
+    source: AlertSource,
+    person: Person,
+    asked: Asked,
+    now: datetime,
+    permission: Permission = Permission.READ_ALERTS,
+) -> Choice:
     return Choice(
         person=person.id,
         at=now,
-        within=person.reach(Permission.READ_ALERTS, source.use_cases, source.scopes),
+        within=person.reach(permission, source.use_cases, source.scopes),
         use_case=asked.use_case or None,
         scope=asked.scope or None,
         severity=asked.severity or None,

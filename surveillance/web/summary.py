@@ -1,22 +1,18 @@
-"""One alert as the queue shows it, and the queue itself."""
+"""One alert in words, and what is being watched."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from surveillance.access.person import Person
-from surveillance.access.role import Permission
 from surveillance.alerting import due
 from surveillance.alerting.alert import Alert, AlertChange, State
 from surveillance.store.queue import Step
 from surveillance.use_case.model import UseCase
 from surveillance.web import words
-from surveillance.web.partners import PartnerRow, partner_rows
 from surveillance.web.source import AlertSource
 
 FINISHED = frozenset({State.NOT_A_CLUSTER, State.CLOSED, State.MERGED})
-FINISHED_SHOWN = 20
 
 LOOKS = {"every_event": "after every event, and every midnight", "daily": "every midnight"}
 
@@ -88,50 +84,6 @@ class Watched:
     looks: str
     detectors: tuple[str, ...]
     shadow: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """The first page: what needs a person, what may come to, what is finished, what is being watched."""
-
-    at_words: str
-    active: tuple[Summary, ...]
-    candidates: tuple[Summary, ...]
-    finished: tuple[Summary, ...]
-    finished_older: int
-    watched: tuple[Watched, ...]
-    partners: tuple[PartnerRow, ...]
-
-    @property
-    def overdue(self) -> int:
-        return sum(1 for s in (*self.active, *self.candidates) if s.due and s.due.overdue)
-
-    @property
-    def silent(self) -> tuple[PartnerRow, ...]:
-        """Partners that are silent or unusually quiet."""
-        return tuple(p for p in self.partners if p.warning)
-
-
-def queue_page(source: AlertSource, person: Person, now: datetime) -> Queue:
-    """The person's queue as of `now`: the strongest severity first, then what changed last."""
-    summaries = [
-        summarise(source, alert, step_of(change), now)
-        for alert, change in source.alerts()
-        if person.may(Permission.READ_CASES, alert.scope, alert.use_case)
-    ]
-    ordered = sorted(summaries, key=lambda s: (-s.changed_at.timestamp(), s.id))
-    finished = [s for s in ordered if s.state in FINISHED]
-    by_severity = sorted((s for s in ordered if s.state not in FINISHED), key=lambda s: s.rank)
-    zone = page_zone(source)
-    return Queue(
-        at_words=words.at_time(now, zone),
-        active=tuple(s for s in by_severity if s.state != State.CANDIDATE),
-        candidates=tuple(s for s in by_severity if s.state == State.CANDIDATE),
-        finished=tuple(finished[:FINISHED_SHOWN]),
-        finished_older=max(0, len(finished) - FINISHED_SHOWN),
-        watched=watched(source),
-        partners=partner_rows(source.timeliness(), now, zone),
-    )
 
 
 def summarise(source: AlertSource, alert: Alert, last: Step, now: datetime) -> Summary:

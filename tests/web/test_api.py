@@ -53,6 +53,32 @@ def test_an_answer_that_did_not_change_is_not_sent_again() -> None:
         assert web.get(path, {"If-None-Match": '"other"'}).status_code == 200
 
 
+def test_pages_of_alerts_hold_every_alert_once() -> None:
+    web, following, seen = client(a_full_day()), "/api/alerts?size=2", list[str]()
+    while following:
+        page = web.get(following).json()
+        assert len(page["alerts"]) <= 2
+        seen += [alert["id"] for alert in page["alerts"]]
+        following = page["next"]
+    assert len(seen) == len(set(seen)) == page["found"] == 4
+    finished = web.get("/api/alerts?view=finished").json()
+    assert {alert["state"] for alert in finished["alerts"]} <= {"closed", "not_a_cluster", "merged"}
+    assert web.get("/api/alerts?size=1000").status_code == 422
+
+
+def test_a_query_of_the_queue_that_cannot_be_read_is_named_on_a_page() -> None:
+    for query, field in (
+        ("view=none", "view"),
+        ("page=0", "page"),
+        ("state=x", "state"),
+        ("scope=A!", "scope"),
+    ):
+        answer = client(one_alert()).get(f"/?{query}")
+        assert answer.status_code == 422
+        assert "text/html" in answer.headers["Content-Type"]
+        assert answer.text.count(f"<strong>{field}</strong>") == 1
+
+
 def features(web: Web, path: str) -> list[dict[str, Any]]:
     answer = web.get(path)
     assert answer.headers["Content-Type"] == "application/geo+json"

@@ -262,10 +262,10 @@ def test_what_may_be_exported_is_what_is_published(pages: Pages) -> None:
     with pages.store.reading() as tx:
         rows = list(published_rows(tx, DEATHS, SCOPE, date(2024, 1, 1), date(2025, 12, 31)))
     assert len([row for row in rows if row.table == "all"]) == 24
-    withheld = {(row.table, row.cell) for row in rows if row.count == "withheld"}
+    withheld = {(row.table, row.cell) for row in rows if row.cases == "withheld"}
     assert {("msoa", ""), ("area", "")} <= withheld
-    assert {"all", "lad", "sex"} <= {row.table for row in rows if row.count != "withheld"}
-    numbers = [int(row.count) for row in rows if row.count not in ("withheld", "0-7")]
+    assert {"all", "lad", "sex"} <= {row.table for row in rows if row.cases != "withheld"}
+    numbers = [int(row.cases) for row in rows if row.cases not in ("withheld", "0-7")]
     assert all(number >= 10 and number % 5 == 0 for number in numbers)
 
 

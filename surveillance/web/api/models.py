@@ -141,15 +141,17 @@ class PartnerRow(Answer):
     covered_since: str
 
 
-class Queue(Answer):
-    """What needs a person, what may come to, what is finished, what is being watched."""
+class AlertsPage(Answer):
+    """A page of alerts, what is being watched, and how late partners run."""
 
     at_words: str
-    active: tuple[Summary, ...]
-    candidates: tuple[Summary, ...]
-    finished: tuple[Summary, ...]
-    finished_older: int
-    """Finished alerts that are not listed."""
+    view: str
+    page: int
+    found: int
+    """How many the view holds with these filters."""
+    next: str | None
+    """The address of the page after this one; null on the last."""
+    alerts: tuple[Summary, ...]
     watched: tuple[Watched, ...]
     partners: tuple[PartnerRow, ...]
 

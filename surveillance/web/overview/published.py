@@ -144,7 +144,7 @@ class PublishedRow(NamedTuple):
     cell: str
     first: date
     last: date
-    count: str
+    cases: str
 
 
 def published_rows(

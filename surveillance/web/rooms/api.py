@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
+from pydantic import Field
 
 from surveillance.access.person import Person
 from surveillance.access.role import Permission
@@ -14,9 +15,11 @@ from surveillance.web.api.openapi import describe
 from surveillance.web.asked import AskedPage
 from surveillance.web.detail import AlertPage, alert_page
 from surveillance.web.house import House, needs
+from surveillance.web.queue import Asked, alerts_page
 from surveillance.web.rooms.cases import read_cases, read_record
+from surveillance.web.rooms.queue import AskingFor
 from surveillance.web.rooms.reports import Anybody, Name, read_week
-from surveillance.web.summary import FINISHED, queue_page
+from surveillance.web.summary import FINISHED
 
 
 class GeoJson(Response):
@@ -26,6 +29,12 @@ class GeoJson(Response):
 
 
 Reader = Annotated[Person, needs(Permission.READ_CASES)]
+
+
+class AskingAlerts(AskingFor):
+    """The query of a page of alerts."""
+
+    size: Annotated[int, Field(ge=1, le=100, description="How many alerts a page holds")] = 25
 
 
 def add_to(app: FastAPI, house: House) -> None:
@@ -68,11 +77,13 @@ def _add_geojson(app: FastAPI, house: House) -> None:
 
 
 def _add_alerts(app: FastAPI, house: House) -> None:
-    @app.get("/api/alerts", response_model=models.Queue, responses=PROBLEMS | UNCHANGED, tags=["Alerts"])
-    def alerts(request: Request, person: Reader) -> Response:
-        """Every alert, as the queue shows it, with what is being watched and how late partners run."""
-        house.record(person, "viewed", "alerts", form="json")
-        return answer(request, models.Queue.model_validate(queue_page(house.source, person, house.now())))
+    @app.get("/api/alerts", response_model=models.AlertsPage, responses=PROBLEMS | UNCHANGED, tags=["Alerts"])
+    def alerts(request: Request, person: Reader, asking: Annotated[AskingAlerts, Query()]) -> Response:
+        """A view of the alerts, a page at a time (follow `next`): the strongest first, candidates last."""
+        asked = Asked(**asking.model_dump(exclude={"size"}))
+        page = alerts_page(house.source, person, asked, asking.size, house.now())
+        house.record(person, "viewed", "alerts", form="json", view=str(asked.view), page=asked.page)
+        return answer(request, models.AlertsPage.model_validate(page))
 
     @app.get(
         "/api/alerts/{alert_id}",

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from surveillance.access.person import Person
 from surveillance.access.role import Permission
 from surveillance.geography.area import AreaTable
+from surveillance.web.api.answer import PROBLEMS
 from surveillance.web.boundaries import load_boundaries
 from surveillance.web.house import House, needs
 
@@ -42,12 +43,12 @@ class Packed:
 def add_to(app: FastAPI, house: House) -> None:
     """Adds the boundaries."""
 
-    @app.get("/api/scopes/{scope}/areas.geojson", tags=["Geography"])
+    @app.get("/api/scopes/{scope}/areas.geojson", responses=PROBLEMS, tags=["Geography"])
     def areas(person: Reader, scope: str, asked: Annotated[Asked, Header()]) -> Response:
         """The areas of a scope with code and name, where their boundaries are known. They tell of nobody."""
         return _answer(asked, pack(_table(house, person, scope)))
 
-    @app.get("/api/scopes/{scope}/outlines.geojson", tags=["Geography"])
+    @app.get("/api/scopes/{scope}/outlines.geojson", responses=PROBLEMS, tags=["Geography"])
     def outlines(person: Reader, scope: str, asked: Annotated[Asked, Header()]) -> Response:
         """The outlines of the authorities that the areas of a scope make up, where boundaries are known."""
         return _answer(asked, pack_outlines(_table(house, person, scope)))

@@ -21,6 +21,7 @@ from surveillance.geography.levels import levels_of
 from surveillance.releasing import series_of
 from surveillance.use_case.model import UseCase
 from surveillance.web import words
+from surveillance.web.api.answer import PROBLEMS
 from surveillance.web.boundaries import load_boundaries, outline
 from surveillance.web.house import House, needs
 from surveillance.web.overview.figures import Figures
@@ -69,7 +70,7 @@ def add_to(app: FastAPI, house: House) -> None:
             support_lines=page.question.use_case.wording.support_lines,
         )
 
-    @app.get("/api/overview", tags=["Overview"])
+    @app.get("/api/overview", responses=PROBLEMS, tags=["Overview"])
     def figures(
         person: Reader,
         use_case: str = "",
@@ -88,13 +89,13 @@ def add_to(app: FastAPI, house: House) -> None:
         asked |= {"stratum": stratum, "first": first, "last": last, "unit": unit}
         return JSONResponse(values_of(desk.answer(person, {k: v for k, v in asked.items() if v})))
 
-    @app.get("/api/overview/areas.geojson", tags=["Overview"])
+    @app.get("/api/overview/areas.geojson", responses=PROBLEMS, tags=["Overview"])
     def areas(person: Reader, request: Request) -> Response:
         """The units of a question with their shapes, counts, rates and standings, as GeoJSON."""
         page = desk.answer(person, dict(request.query_params))
         return JSONResponse(_as_geojson(page), media_type=GEOJSON)
 
-    @app.get("/api/scopes/{scope}/outlines/{level}.geojson", tags=["Geography"])
+    @app.get("/api/scopes/{scope}/outlines/{level}.geojson", responses=PROBLEMS, tags=["Geography"])
     def outlines(person: Reader, scope: str, level: str) -> Response:
         """The outlines of the units of a level. They tell of nobody."""
         regions = house.desk.configuration.regions

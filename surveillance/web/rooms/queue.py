@@ -18,8 +18,8 @@ Reader = Annotated[Person, needs(Permission.READ_ALERTS)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{0,63}$")]
 
 
-class Asking(BaseModel):
-    """The address's query; what nobody could choose is refused."""
+class AskingFor(BaseModel):
+    """Which alerts; what nobody could choose is refused."""
 
     view: View = View.ALL
     use_case: Name = ""
@@ -27,6 +27,11 @@ class Asking(BaseModel):
     severity: Name = ""
     state: State | Literal[""] = ""
     page: Annotated[int, Field(ge=1, le=100_000)] = 1
+
+
+class Asking(AskingFor):
+    """The query of the page's address."""
+
     refresh: Literal["on", "off"] = "on"
 
 

@@ -197,6 +197,12 @@ def _doubts(
             yield one.name, open_ones
 
 
+def responses_in_words(house: House, alert: Alert) -> tuple[PlanView, ...]:
+    """The alert's responses, the newest first, to be read only."""
+    around = read_circumstances(house, alert)
+    return tuple(_plan(one, around, (), house.now()) for one in reversed(around.plans))
+
+
 def _of_task(deed: Deed) -> bool:
     return deed.name in ("assign-task", "resolve-task")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from surveillance.access.role import Permission
 from surveillance.alerting.alert import Alert
+from surveillance.web.acting import PlanView, responses_in_words
 from surveillance.web.detail import AlertPage, alert_page
 from surveillance.web.house import House
 from surveillance.web.reports.words import HANDLING, methods_of, readers, safe
@@ -16,6 +17,7 @@ class AlertReport:
     """An alert's page, and what stands on paper only."""
 
     page: AlertPage
+    plans: tuple[PlanView, ...]
     unknown: tuple[str, ...]
     methods: tuple[str, ...]
     handling: str
@@ -27,6 +29,7 @@ def alert_report(house: House, alert: Alert) -> AlertReport:
     page = _safe(alert_page(house.source, alert, house.now()))
     return AlertReport(
         page=page,
+        plans=tuple(_safe_plan(plan) for plan in responses_in_words(house, alert)),
         unknown=tuple(_unknown(page)),
         methods=methods_of(row.detector for row in page.evidence),
         handling=HANDLING[True],
@@ -49,6 +52,11 @@ def _safe_summary(summary: Summary) -> Summary:
 
 def _safe_row(row: HistoryRow) -> HistoryRow:
     return replace(row, reason=safe(row.reason))
+
+
+def _safe_plan(plan: PlanView) -> PlanView:
+    tasks = tuple(replace(t, title=safe(t.title), reason=safe(t.reason)) for t in plan.tasks)
+    return replace(plan, worked=safe(plan.worked), not_worked=safe(plan.not_worked), tasks=tasks)
 
 
 def _unknown(page: AlertPage) -> Iterator[str]:

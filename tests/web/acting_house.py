@@ -32,6 +32,25 @@ PATHS_TO: Mapping[State, tuple[Act, ...]] = {
     State.CLOSED: (Act.DISMISS, Act.CLOSE),
 }
 """By which acts a candidate comes to each state."""
+PLAN = {
+    "guidance": ["The planet's handbook"],
+    "tasks": [
+        {
+            "id": "meet",
+            "title": "Call the group together",
+            "what": "Ask all.",
+            "owner": "lead",
+            "due_hours": 4,
+        },
+        {
+            "id": "support",
+            "title": "Refer to bereavement support",
+            "what": "Ask who was not reached.",
+            "owner": "liaison",
+            "due_working_hours": 8,
+        },
+    ],
+}
 
 
 def key(record: str) -> RecordKey:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acting_house import Acting, acting_house
+from acting_house import PLAN, Acting, acting_house
 from argon2 import PasswordHasher
 from visiting import NewService, Service, copy_of, make_service
 
@@ -13,26 +13,6 @@ from small_house import House, load_house
 from surveillance import passwords
 from surveillance.configuration import Configuration
 from surveillance.store.database import Store
-
-PLAN = {
-    "guidance": ["The planet's handbook"],
-    "tasks": [
-        {
-            "id": "meet",
-            "title": "Call the group together",
-            "what": "Ask all.",
-            "owner": "lead",
-            "due_hours": 4,
-        },
-        {
-            "id": "support",
-            "title": "Refer to bereavement support",
-            "what": "Ask who was not reached.",
-            "owner": "liaison",
-            "due_working_hours": 8,
-        },
-    ],
-}
 
 
 @pytest.fixture(scope="session")

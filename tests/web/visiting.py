@@ -31,6 +31,7 @@ from surveillance.web.session import Seal
 URL = "http://127.0.0.1:8080"
 HOST = "127.0.0.1:8080"
 AUDIT_KEY, NAME_KEY, SEAL_KEY = b"a" * 32, b"n" * 32, b"s" * 32
+RECORDS_KEY = b"a key for tests only"
 PASSWORD = "correct horse battery"
 STREAM_SECONDS = 0.3  # how long an answer without end is listened to
 
@@ -203,6 +204,7 @@ def make_service(
     limits: Limits | None = None,
     web_url: str = URL,
     now: datetime | None = None,
+    **options: Any,
 ) -> Service:
     clock = [now or datetime.now(UTC)]
     porter = Porter(store, AUDIT_KEY, NAME_KEY, lambda: clock[0])
@@ -210,11 +212,12 @@ def make_service(
     door = SessionDoor(porter, seal, web_url, provider, limits or many())
     app = make_web(
         Reading(configuration, store),
-        Desk(configuration, store),
+        Desk(configuration, store, AUDIT_KEY, RECORDS_KEY),
         door=door,
         hosts=("127.0.0.1", "localhost", "example.org"),
         now=lambda: clock[0],
         audit_key=AUDIT_KEY,
+        **options,
     )
     register = Register(store, AUDIT_KEY, lambda: clock[0])
     return Service(app, store, register, porter, door, clock)

@@ -41,6 +41,10 @@ NOT_HERE = (
     (r"\.pdf$", 501),  # nobody prints here, and a page says so
 )
 """Which other answers are right in this world, by the path."""
+UNSTYLED = """[...document.querySelectorAll("main svg :is(path, rect, circle)")]
+  .filter((e) => e.checkVisibility() && getComputedStyle(e).fill === "rgb(0, 0, 0)")
+  .map((e) => `black, for want of a style: ${e.localName}.${e.getAttribute("class")}`)"""
+"""What is drawn, and what no style sheet of the page gives a colour."""
 MORE = (
     "/?view=finished",
     "/?view=overdue&severity=none",
@@ -164,7 +168,7 @@ def _faults(seen: Watched, path: str, file: Path) -> list[str]:
     status = answer.status if answer else 0
     said = [e for e in seen.errors if not (status == 501 and "501" in e)]
     wide = [f"{seen.too_wide()} px too wide"] if seen.too_wide() else []
-    return [*seen.faults(), *seen.page.evaluate(CONTRAST), *said, *wide]
+    return [*seen.faults(), *seen.page.evaluate(CONTRAST), *seen.page.evaluate(UNSTYLED), *said, *wide]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -13,8 +13,10 @@ HERE = Path(__file__).parent
 CONTRAST = (HERE / "contrast.js").read_text(encoding="utf-8")
 AXE = (HERE / "axe" / "axe.min.js").read_text(encoding="utf-8")
 # axe looks at the size of targets (WCAG 2.2) only where it is told to.
-RUN_AXE = """async () => (await axe.run(document, {
-    resultTypes: ["violations"], rules: {"target-size": {enabled: true}}})).violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join("; ")}`)"""
+RUN_AXE = """async () => {
+  const found = await axe.run(document, {resultTypes: ["violations"], rules: {"target-size": {enabled: true}}});
+  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join("; ")}`);
+}"""
 LISTEN = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));"""
 # Software that stands in for a graphics card says how slow it is.

@@ -41,7 +41,7 @@ NOT_HERE = (
     (r"\.pdf$", 501),  # nobody prints here, and a page says so
 )
 """Which other answers are right in this world, by the path."""
-UNSTYLED = """[...document.querySelectorAll("main svg :is(path, rect, circle)")]
+UNSTYLED = """[...document.querySelectorAll("main svg :is(rect[class], circle[class], path.area)")]
   .filter((e) => e.checkVisibility() && getComputedStyle(e).fill === "rgb(0, 0, 0)")
   .map((e) => `black, for want of a style: ${e.localName}.${e.getAttribute("class")}`)"""
 """What is drawn, and what no style sheet of the page gives a colour."""

@@ -14,7 +14,8 @@ CONTRAST = (HERE / "contrast.js").read_text(encoding="utf-8")
 AXE = (HERE / "axe" / "axe.min.js").read_text(encoding="utf-8")
 # axe looks at the size of targets (WCAG 2.2) only where it is told to.
 RUN_AXE = """async () => {
-  const found = await axe.run(document, {resultTypes: ["violations"], rules: {"target-size": {enabled: true}}});
+  const rules = {"target-size": {enabled: true}};
+  const found = await axe.run(document, {resultTypes: ["violations"], rules});
   return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join("; ")}`);
 }"""
 LISTEN = """addEventListener("securitypolicyviolation", (event) =>

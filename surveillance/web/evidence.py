@@ -56,7 +56,7 @@ def read_evidence(cluster: Cluster, areas: AreaTable) -> Evidence:
         limits=tuple(_limits(cluster)),
         linked_by=tuple(dict.fromkeys(map(_kind_of_link, cluster.linked_by))),
         areas=cluster.areas,
-        parameters={key: str(value) for key, value in sorted(cluster.parameters.items())},
+        parameters={key: _in_words(value) for key, value in sorted(cluster.parameters.items())},
     )
 
 
@@ -108,3 +108,8 @@ def _limits(cluster: Cluster) -> list[str]:
 def _kind_of_link(token: str) -> str:
     """`school:ab12` -> `school`: the identifier of a school or a ward is an exact place."""
     return words.spaced(token.partition(":")[0])
+
+
+def _in_words(value: object) -> str:
+    """A parameter of a detector; several values with commas between them."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

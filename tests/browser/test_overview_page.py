@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect
+from watching import AXE, CONTRAST, RUN_AXE
 
 from overview_cases import store_cases
 from surveillance.access.person import Grant, Person
@@ -31,7 +32,6 @@ SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 LIVE = f"use_case={USE_CASE}&level=area"
 UNIT = f"use_case={USE_CASE}&level=msoa&unit=E02001332"
 PUBLISHED = f"use_case={USE_CASE}&numbers=published&first=2024-01-01&last=2025-12-31"
-CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,8 @@ def test_the_overview_fits_its_screen_and_asks_nobody_else(
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     faint = [words for words in page.evaluate(CONTRAST) if "maplibregl" not in words]  # not shown until asked
     assert faint == []
+    page.evaluate(AXE)
+    assert page.evaluate(RUN_AXE) == []
     assert errors == []
     assert all(url.startswith((address, "blob:", "data:")) for url in asked)
     assert page.locator(".time-line canvas").count() == (2 if query == UNIT else 1)

@@ -23,10 +23,10 @@ COMPARABLE = 2.0
 
 @dataclass(eq=False)
 class Null:
-    """The replicates of one study, in their order. Safe to ask from several threads.
+    """The replicates of one study, each scanned only as far as a question about it needs.
 
     A replicate depends on the seed and its number only, so neither who asked first nor for how many at a time
-    can matter.
+    can matter. drawn: what each of those asked about reaches, at least.
     """
 
     layout: Layout
@@ -35,37 +35,27 @@ class Null:
     min_window_days: int
     threads: int
     drawn: Floats = field(default_factory=lambda: np.empty(0))
-    _drawing: Lock = field(default_factory=Lock)
 
-    def maxima(self, count: int) -> Floats:
-        """(count,) the highest statistic of each of the first replicates, exactly."""
-        while len(self.drawn) < count:
-            with self._drawing:
-                missing = min(count - len(self.drawn), LARGEST_WAVE)
-                if missing > 0:  # nobody else was faster
-                    self.drawn = np.append(self.drawn, self._draw(len(self.drawn), missing))
-        return self.drawn[:count]
+    @property
+    def exact(self) -> Floats:
+        """The maxima of the first replicates, of as many as are known exactly."""
+        return self.drawn[:0]
 
     def reached(self, first: int, count: int, levels: Floats) -> Ints:
         """How many of the ascending levels each of `count` replicates from number `first` reaches."""
-        reached: Ints = np.searchsorted(levels, self.maxima(first + count)[first:], side="right")
+        reached, best = self._scan(first, count, levels, keep_highest=False)
+        known = self.drawn[first : first + count]
+        best[: len(known)] = np.maximum(best[: len(known)], known)
+        self.drawn = np.concatenate([self.drawn[:first], best, self.drawn[first + count :]])
         return reached
 
-    def _draw(self, first: int, count: int) -> Floats:
-        """Most lie between the lowest and the highest so far; those below are scanned once more."""
-        if not len(self.drawn) or self.drawn.min() <= 0:
-            return self._scan(first, count, LADDER)
-        low, high = float(self.drawn.min()), float(self.drawn.max())
-        ladder = np.unique([*np.linspace(low, high, STEPS), 1.3 * high, 2 * high])
-        found = self._scan(first, count, ladder)
-        for one in np.flatnonzero(found < low):
-            found[one] = self._scan(first + int(one), 1, LADDER)[0]
-        return found
+    def _scan(self, first: int, count: int, levels: Floats, keep_highest: bool) -> tuple[Ints, Floats]:
+        """Levels reached by, and highest statistic of, `count` replicates from number `first`.
 
-    def _scan(self, first: int, count: int, ladder: Floats) -> Floats:
-        """The highest of each, where it reaches the ladder's lowest step."""
+        Where the highest is asked for, it is that of those that reach the lowest level; else a lower bound.
+        """
         layout = self.layout
-        goal = goal_of(layout, ladder, self.min_cases, self.min_window_days, keep_highest=True)
+        goal = goal_of(layout, levels, self.min_cases, self.min_window_days, keep_highest)
         reached, best = np.zeros(count, np.int64), np.zeros(count)
         drawn = min(int(layout.recent[-1]), int(layout.ground.weight.any(axis=1).sum()))
         row_bytes = goal.blocks * drawn * replicates.BLOCK_WORDS * 8
@@ -84,7 +74,47 @@ class Null:
         else:
             with ThreadPoolExecutor(self.threads) as pool:
                 list(pool.map(scan_batch, starts))
-        return best
+        return reached, best
+
+
+@dataclass(eq=False)
+class SharedNull(Null):
+    """The same replicates, for many looks: the exact maximum of each is kept. Safe to ask from several threads.
+
+    Finding a maximum takes about three times as long as seeing whether it reaches one level.
+    """
+
+    _drawing: Lock = field(default_factory=Lock)
+
+    @property
+    def exact(self) -> Floats:
+        """All that were drawn."""
+        return self.drawn
+
+    def maxima(self, count: int) -> Floats:
+        """(count,) the highest statistic of each of the first replicates, exactly."""
+        while len(self.drawn) < count:
+            with self._drawing:
+                missing = min(count - len(self.drawn), LARGEST_WAVE)
+                if missing > 0:  # nobody else was faster
+                    self.drawn = np.append(self.drawn, self._draw(len(self.drawn), missing))
+        return self.drawn[:count]
+
+    def reached(self, first: int, count: int, levels: Floats) -> Ints:
+        """See `Null.reached`."""
+        reached: Ints = np.searchsorted(levels, self.maxima(first + count)[first:], side="right")
+        return reached
+
+    def _draw(self, first: int, count: int) -> Floats:
+        """Most lie between the lowest and the highest so far; those below are scanned once more."""
+        if not len(self.drawn) or self.drawn.min() <= 0:
+            return self._scan(first, count, LADDER, keep_highest=True)[1]
+        low, high = float(self.drawn.min()), float(self.drawn.max())
+        ladder = np.unique([*np.linspace(low, high, STEPS), 1.3 * high, 2 * high])
+        found = self._scan(first, count, ladder, keep_highest=True)[1]
+        for one in np.flatnonzero(found < low):
+            found[one] = self._scan(first + int(one), 1, LADDER, keep_highest=True)[1][0]
+        return found
 
 
 def comparable(one: Study, other: Study, windows: int) -> bool:

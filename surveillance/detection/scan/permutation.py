@@ -18,7 +18,7 @@ from surveillance.detection.scan import kernel, quiet
 from surveillance.detection.scan.circles import Circles, circles_of
 from surveillance.detection.scan.found import Found, separate
 from surveillance.detection.scan.layout import Floats, Ints, Layout, goal_of, lay_out
-from surveillance.detection.scan.nulls import LADDER, Null, comparable
+from surveillance.detection.scan.nulls import LADDER, Null, SharedNull, comparable
 
 COMPARED_WITH = "cases known at the end of {day}"
 BASIS = "the cases of these areas and of these days, as if area and day were independent"
@@ -97,11 +97,12 @@ class PermutationScan:
             return ()
         null, basis = self._null_of(study, layout, seed)
         # The others are weaker: where this one's p-value is too large, so are theirs.
-        if self._p_values(null, [highest])[0] is None:
+        (p_of_highest,) = self._p_values(null, [highest])
+        if p_of_highest is None:
             self._remember(study, layout, null, highest)
             return ()
         found = separate(study, layout, *self._by_centre(layout, self._told_above(null)), self.max_clusters)
-        ps = self._p_values(null, [one.statistic for one in found])
+        ps = p_of_highest, *self._p_values(null, [one.statistic for one in found[1:]])
         return tuple(
             self._cluster(study, layout, one, p, basis)
             for one, p in zip(found, ps, strict=True)
@@ -120,7 +121,7 @@ class PermutationScan:
     def replicate_maxima(self, study: Study, rng: np.random.Generator) -> Floats:
         """(replicates,) the highest statistic of each, exactly."""
         circles = circles_of(study.locations, self.max_radius_km)
-        return self._null(study, circles, int(rng.integers(0, 1 << 63))).maxima(self.replicates)
+        return self._shared(study, circles, int(rng.integers(0, 1 << 63))).maxima(self.replicates)
 
     def _is_quiet(self, study: Study, circles: Circles, windows: int) -> bool:
         """Whether nothing reaches a level that chance was seen to reach often; see `quiet`."""
@@ -156,28 +157,26 @@ class PermutationScan:
             if circles is layout.circles:
                 basis = {"compared_with": COMPARED_WITH.format(day=reference.study.as_of)}
                 return self._kept_null(reference, circles), basis
-        return self._null_with(layout, seed), {}
+        return Null(layout, seed, self.min_cases, self.min_window_days, self.threads), {}
 
-    def _kept_null(self, reference: Reference, circles: Circles) -> Null:
+    def _kept_null(self, reference: Reference, circles: Circles) -> SharedNull:
         """The same for every look that is compared with the same study."""
         with _lock:
             kept = _nulls.setdefault(reference.study, {})
             if (self, reference.seed) not in kept:
                 # The same draw as in `detect`: a look at the study itself has these very replicates.
                 seed = int(np.random.default_rng(reference.seed).integers(0, 1 << 63))
-                kept[self, reference.seed] = self._null(reference.study, circles, seed)
+                kept[self, reference.seed] = self._shared(reference.study, circles, seed)
             return kept[self, reference.seed]
 
-    def _null(self, study: Study, circles: Circles, seed: int) -> Null:
+    def _shared(self, study: Study, circles: Circles, seed: int) -> SharedNull:
         windows = min(self.max_window_days, study.days)
-        return self._null_with(lay_out(study, circles, windows, self.max_share, self.day_of_week), seed)
-
-    def _null_with(self, layout: Layout, seed: int) -> Null:
-        return Null(layout, seed, self.min_cases, self.min_window_days, self.threads)
+        layout = lay_out(study, circles, windows, self.max_share, self.day_of_week)
+        return SharedNull(layout, seed, self.min_cases, self.min_window_days, self.threads)
 
     def _told_above(self, null: Null) -> float:
-        """The highest statistic of the replicates drawn whose p-value is too large to be told; 0: of none."""
-        maxima = np.unique(null.drawn)
+        """The highest of the known maxima whose p-value is too large to be told; 0: of none."""
+        maxima = np.unique(null.exact)
         first = bisect_left(maxima, True, key=lambda one: self._p_values(null, [one])[0] is not None)
         return float(maxima[first - 1]) if first else 0.0
 
@@ -240,7 +239,7 @@ def basis_of(study: Study) -> str:
 
 
 # Of studies that others are compared with, as long as those are kept: by scan and seed.
-_nulls: WeakKeyDictionary[Study, dict[tuple[PermutationScan, int], Null]] = WeakKeyDictionary()
+_nulls: WeakKeyDictionary[Study, dict[tuple[PermutationScan, int], SharedNull]] = WeakKeyDictionary()
 _lock = Lock()
 
 

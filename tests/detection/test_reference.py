@@ -171,11 +171,11 @@ def test_what_was_drawn_goes_when_the_study_goes():
 @pytest.mark.parametrize("parts", [[400], [1, 399], [20, 30, 350], [7] * 57 + [1]])
 def test_replicates_are_the_same_however_many_are_drawn_at_a_time(parts):
     study = _midnight()
-    whole = SCAN._null(study, permutation.circles_of(LOCATIONS, 4.0), 3)
-    piecemeal = SCAN._null(study, permutation.circles_of(LOCATIONS, 4.0), 3)
+    whole = SCAN._shared(study, permutation.circles_of(LOCATIONS, 4.0), 3)
+    piecemeal = SCAN._shared(study, permutation.circles_of(LOCATIONS, 4.0), 3)
     for count in np.cumsum(parts):
         piecemeal.maxima(int(count))
-    alone = [whole._scan(one, 1, nulls.LADDER)[0] for one in range(400)]
+    alone = [whole._scan(one, 1, nulls.LADDER, keep_highest=True)[1][0] for one in range(400)]
     assert np.array_equal(piecemeal.maxima(400), alone)
     assert np.array_equal(whole.maxima(400), alone)
 

@@ -79,7 +79,7 @@ class Null:
 
 @dataclass(eq=False)
 class SharedNull(Null):
-    """The same replicates, for many looks: the exact maximum of each is kept. Safe to ask from several threads.
+    """The same, for many looks: the exact maximum of each is kept. Safe to ask from several threads.
 
     Finding a maximum takes about three times as long as seeing whether it reaches one level.
     """

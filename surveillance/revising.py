@@ -10,7 +10,7 @@ from datetime import datetime
 
 from surveillance.configuration import Configuration
 from surveillance.line_list.chronicle import chronicle
-from surveillance.line_list.classify import Reason, classify
+from surveillance.line_list.classify import Reason, classify, first_known
 from surveillance.line_list.duplicates import crowd, propose
 from surveillance.line_list.merges import merge_targets
 from surveillance.line_list.record import Case, Exclusion, RecordKey, RecordVersion
@@ -104,7 +104,9 @@ def _rows(group: Versions, configuration: Configuration) -> Iterator[ListedRow]:
         for use_case in configuration.use_cases_of(key.kind):
             zone = configuration.zone_of(use_case)
             for place in use_case.places:
-                entries = [classify(s.version, use_case, place, zone, s.survivor) for s in spells]
+                entries = first_known(
+                    [classify(s.version, use_case, place, zone, s.survivor) for s in spells]
+                )
                 if any(_is_told_apart(entry) for entry in entries):
                     for entry, spell in zip(entries, spells, strict=True):
                         yield ListedRow(entry, spell.known_from, spell.known_until)

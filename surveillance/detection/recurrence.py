@@ -11,17 +11,18 @@ histories by `surveillance evaluate`, alarms within 20 km and 28 days being one 
     every event    290, 2, 30 days                        0.7 (0.4-1.0)       29
     midnight       290, 2, 30 days                        0.6 (0.3-0.9)       29
     every event    5,000, 1, 14 days                      1.8 (0.9-3.4)       5
-    midnight       5,000, 1, 14 days                      1.1 (0.6-2.0)       9
+    midnight       5,000, 1, 14 and 30 days               0.6 (0.3-0.9)       29
 
 At smaller p it is larger, for alarms are then shorter (at p <= 0.001 and 5,000 cases a year 3.3, 1.2-7.2),
-and with fewer replicates: when this was measured each look drew anew, and the noise of p alone made some
-alarms. (Now the looks of a day share their replicates.) The n used below is somewhat larger: the aim is 0.5
-to 1 false alerts a year at a threshold of 365 days.
+and with fewer replicates: when most of this was measured each look drew anew, and the noise of p alone made
+some alarms. (Now the looks of a day share their replicates.) A look at midnight is worth less than one,
+since a cluster that chance makes is seen on several days. The n used below is somewhat larger: the aim is
+0.5 to 1 false alerts a year at a threshold of 365 days.
 """
 
 from math import expm1, log1p
 
-VERSION = "1"
+VERSION = "2"
 
 # Of a rare case, at one place or two. It grows with the square root of the cases a day and, beyond what was
 # measured, with that of the number of scans.
@@ -32,11 +33,10 @@ def independent_looks_a_day(cases_a_day: float, every_event: bool, scans: int = 
     """How many independent looks a day the looks of a use case in one scope are worth.
 
     cases_a_day: counted cases of the place that has most. every_event: a look after every event and at
-    midnight; else at midnight only, which is never worth more than one. scans: places times scans (windows
-    side by side) at each.
+    midnight; else at midnight only. scans: places times scans (windows side by side) at each.
     """
-    looks = OF_A_RARE_CASE * max(1.0, cases_a_day) ** 0.5
-    return float((looks if every_event else min(1.0, looks)) * max(1.0, scans / MEASURED_SCANS) ** 0.5)
+    looks = max(1.0, cases_a_day) if every_event else 1.0
+    return float(OF_A_RARE_CASE * (looks * max(1.0, scans / MEASURED_SCANS)) ** 0.5)
 
 
 def recurrence_interval_days(p_value: float, looks_a_day: float = 1.0) -> float:

@@ -1,4 +1,4 @@
-"""How much of the last days is reported by now, from the delays of the cases that are."""
+"""How late reports come, and how much of the last days is reported by now."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,23 @@ Floats = npt.NDArray[np.float64]
 # A report later than this is no delay of reporting but a history loaded, or a death found late.
 LONGEST_DELAY_DAYS = 42
 LEAST_CASES = 30
+# Days from which on a delay is of the next class: fine where most are.
+DELAY_STEPS = np.array([1, 2, 3, 4, 6, 9, 15, LONGEST_DELAY_DAYS + 1])
+
+
+def delay_classes(study: Study) -> npt.NDArray[np.int64] | None:
+    """(cases,) the class of how long after its day each case became known; None where that is not known.
+
+    Where some areas report later than others, their last days lack cases, and the other areas look like a
+    cluster. A case with a delay of d days can be known only of days that lie d days back, whatever its area.
+    So among cases with one delay, area and day are independent if they were before anything was late
+    (quasi-independence under truncation, Tsai 1990, Biometrika 77:169), and nothing need be estimated.
+    """
+    if study.received is None:
+        return None
+    delay = np.maximum(study.received.astype(np.int64) - study.day, 0)
+    classes: npt.NDArray[np.int64] = np.searchsorted(DELAY_STEPS, delay, side="right").astype(np.int64)
+    return classes
 
 
 def completeness(study: Study, cases: npt.NDArray[np.bool_]) -> Floats:

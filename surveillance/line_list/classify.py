@@ -1,6 +1,7 @@
 """What a use case makes of a record at a place: a Case, or an Exclusion with its reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -61,6 +62,12 @@ def classify(
         sex=_text_at(content, "sex"),
         tokens=tokens_of(version),
     )
+
+
+def first_known(entries: Sequence[Case | Exclusion]) -> list[Case | Exclusion]:
+    """What a record was over time, the oldest first, each case received when the first of them was."""
+    first = next((entry.received_at for entry in entries if isinstance(entry, Case)), None)
+    return [replace(e, received_at=first) if isinstance(e, Case) and first else e for e in entries]
 
 
 def _exclusion(

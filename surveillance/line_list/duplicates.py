@@ -25,7 +25,7 @@ class CountedCase:
     """A case that is counted once, and every record behind it as record@version, sorted.
 
     `case` is that of the representative record (the earliest day, then the smallest key) with the tokens
-    and person keys of all of them, and with their first known age and sex.
+    and person keys of all of them, with their first known age and sex, and when the first became known.
     """
 
     case: Case
@@ -150,6 +150,7 @@ def _count_as_one(cases: Sequence[Case]) -> CountedCase:
     ordered = sorted(cases, key=lambda case: (case.day, case.key))
     joined = replace(
         ordered[0],
+        received_at=min(case.received_at for case in ordered),
         tokens=tuple(sorted({token for case in ordered for token in case.tokens})),
         person_keys=tuple(sorted({key for case in ordered for key in case.person_keys})),
         age=next((case.age for case in ordered if case.age is not None), None),

@@ -48,7 +48,8 @@ class RecordVersion:
 class Case:
     """A record that counts for a use case, at one place (`residence`, `incident`, `care_home`, ...).
 
-    `day` is the case day in the scope's time zone. `tokens` are what links cases: shared settings,
+    `day` is the case day in the scope's time zone. `received_at`: of the first version that counted, so that
+    a later correction makes no case look late. `tokens` are what links cases: shared settings,
     locations of concern and confirmed links, each as `type:identifier`.
     """
 

@@ -128,7 +128,7 @@ class Listed(Base):
     reason: Mapped[str | None] = mapped_column(comment="why it is no case; null: it is one")
     area: Mapped[str | None] = mapped_column(comment="area code of a case")
     day: Mapped[date | None] = mapped_column(comment="case day in the scope's time zone")
-    received_at: Mapped[datetime | None] = mapped_column(comment="when this version of a case was received")
+    received_at: Mapped[datetime | None] = mapped_column(comment="when the record first counted as a case")
     person_keys: Mapped[tuple[str, ...]] = mapped_column(comment="pseudonymous keys of the person")
     age: Mapped[int | None] = mapped_column(comment="years")
     sex: Mapped[str | None] = mapped_column(comment="as the partner stated it")

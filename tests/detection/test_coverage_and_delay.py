@@ -32,22 +32,24 @@ def _history(seed, cases_a_year, since_days=None, delay_days=None):
     corner = (places < 20).all(axis=1)
     count = rng.poisson(cases_a_year)
     location, day = rng.integers(0, AREAS, count).astype(np.int32), rng.integers(0, DAYS, count)
-    known = np.ones(count, np.bool_)
+    known, received = np.ones(count, np.bool_), day
     if since_days is not None:
         known &= ~corner[location] | (day >= DAYS - since_days)
     if delay_days is not None:
-        known &= day + rng.exponential(np.where(corner[location], *delay_days)) < DAYS
-    location, day = location[known], day[known].astype(np.int32)
+        received = day + rng.exponential(np.where(corner[location], *delay_days)).astype(np.int64)
+        known &= received < DAYS
+    location, day, received = location[known], day[known].astype(np.int32), received[known].astype(np.int32)
     locations = make_locations([str(n) for n in range(AREAS)], places, reporting=corner)
-    return Study(tuple(str(n) for n in range(len(day))), location, day, START, AS_OF, locations)
+    ids = tuple(str(n) for n in range(len(day)))
+    return Study(ids, location, day, START, AS_OF, locations, received=received)
 
 
 def _alike(study):
     return replace(study, locations=replace(study.locations, reporting=None))
 
 
-def _came_up(studies):
-    return sum(bool(SCAN.detect(study, np.random.default_rng(n))) for n, study in enumerate(studies))
+def _came_up(studies, scan=SCAN):
+    return sum(bool(scan.detect(study, np.random.default_rng(n))) for n, study in enumerate(studies))
 
 
 @pytest.mark.slow
@@ -63,6 +65,34 @@ def test_neither_joining_late_nor_reporting_late_looks_like_a_cluster(runs, hist
     studies = [_history(seed, **history) for seed in range(runs)]
     assert _came_up(studies) <= binom.ppf(0.999, runs, 0.01)
     assert _came_up([_alike(study) for study in studies]) > binom.ppf(0.999, runs, 0.01)
+
+
+@pytest.mark.slow
+def test_delays_that_nobody_knows_to_differ_between_areas_look_like_no_cluster_to_a_scan_within_delays():
+    runs = 200
+    studies = [_alike(_history(seed, 4000, delay_days=(1.0, 8.0))) for seed in range(runs)]
+    within = replace(SCAN, report_delay=True)
+    assert _came_up(studies, within) <= binom.ppf(0.999, runs, 0.01)
+    assert _came_up(studies) > binom.ppf(0.999, runs, 0.01)
+
+
+def test_a_scan_within_delays_says_so_and_still_finds_a_cluster():
+    study = _alike(_history(1, 400, delay_days=(1.0, 8.0)))
+    more, day = 12, np.int32(DAYS - 4)
+    study = replace(
+        study,
+        ids=(*study.ids, *(f"new-{n}" for n in range(more))),
+        location=np.append(study.location, np.full(more, 7, np.int32)),
+        day=np.append(study.day, np.full(more, day)),
+        received=np.append(study.received, np.full(more, day + 2)),
+    )
+    (cluster,) = replace(SCAN, report_delay=True).detect(study, np.random.default_rng(1))
+    assert {f"new-{n}" for n in range(more)} <= set(cluster.members)
+    assert "among cases reported as soon after" in cluster.expected_basis
+    (unknown,) = replace(SCAN, report_delay=True).detect(
+        replace(study, received=None), np.random.default_rng(1)
+    )
+    assert "as soon after" not in unknown.expected_basis
 
 
 def test_a_scan_in_groups_says_so_and_counts_the_cases_that_nobody_covers():

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from surveillance.line_list.classify import Reason, classify, day_at, person_keys
+from surveillance.line_list.classify import Reason, classify, day_at, first_known, person_keys
 from surveillance.line_list.content import holds, values_at
 from surveillance.line_list.links import add_links, tokens_of
 from surveillance.line_list.record import Case, Exclusion, RecordKey, RecordVersion
@@ -198,3 +199,12 @@ def test_a_link_that_people_confirmed_joins_two_cases():
 def test_a_care_home_links_admissions():
     admission = RecordVersion(KEY, 1, "h", datetime(2024, 6, 3, tzinfo=UTC), {"care_home_id": "home-3"})
     assert "care_home:home-3" in tokens_of(admission)
+
+
+def test_a_case_is_received_when_its_record_first_counted_however_often_it_is_corrected():
+    excluded = classified(record(status="other_cause"))
+    first = classified(record())
+    later = replace(first, version=3, received_at=datetime(2024, 7, 1, tzinfo=UTC))
+    known = replace(later, received_at=first.received_at)
+    assert first_known([excluded, first, later]) == [excluded, first, known]
+    assert first_known([excluded]) == [excluded]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -48,6 +49,13 @@ def test_a_representative_takes_what_only_the_other_record_knows():
     cases = [case("a", "x", age=None, sex="unknown"), case("b", "x", 1, age=20, sex="female")]
     (counted,) = count_once(cases, set(), set(), PERSON)
     assert (counted.case.age, counted.case.sex) == (20, "female")
+
+
+def test_a_person_was_known_when_the_first_of_the_records_came():
+    early, late = datetime(2024, 6, 2, tzinfo=UTC), datetime(2024, 6, 9, tzinfo=UTC)
+    cases = [replace(case("a", "x"), received_at=late), replace(case("b", "x", 1), received_at=early)]
+    (counted,) = count_once(cases, set(), set(), PERSON)
+    assert (counted.case.key, counted.case.received_at) == (key("a"), early)
 
 
 def test_a_person_is_followed_through_records_that_share_different_keys():

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surveillance.detection.cluster import Study
+from surveillance.detection.report_delay import delay_classes
 from surveillance.detection.scan import expectation, kernel, replicates
 from surveillance.detection.scan.circles import Circles
 
@@ -42,14 +43,14 @@ def lay_out(
     circles: Circles,
     windows: int,
     max_share: float,
-    day_of_week: bool,
+    stratum: Ints,
     rows: Ints | None = None,
 ) -> Layout:
     """Lay out a study with at least one case for windows of 1 to `windows` days.
 
-    rows: of the centres that will be asked, where it is not all of them; only without strata.
+    stratum: (cases,) as `strata_of`. rows: of the centres that will be asked, where it is not all of them;
+    only without strata.
     """
-    stratum = _strata(study, day_of_week)
     strata = int(stratum.max()) + 1
     age = (study.days - 1 - study.day).astype(np.int64)
     share = _share(stratum, age, strata, windows)
@@ -68,17 +69,21 @@ def lay_out(
     )
 
 
-def _strata(study: Study, day_of_week: bool) -> Ints:
-    """(cases,) what days are permuted within: the reporting group of the area, and the weekday.
+def strata_of(study: Study, day_of_week: bool, report_delay: bool) -> Ints:
+    """(cases,) what days are permuted within: the reporting group of the area, the weekday, the delay.
 
     Only those with cases are numbered, in order.
     """
-    group = study.locations.reporting
-    if group is None and not day_of_week:
-        return np.zeros(len(study.ids), np.int64)
-    stratum = np.zeros(len(study.ids), np.int64) if group is None else group[study.location].astype(np.int64)
-    if day_of_week:
-        stratum = stratum * 7 + (study.start.toordinal() + study.day.astype(np.int64)) % 7
+    group, delay = study.locations.reporting, delay_classes(study) if report_delay else None
+    parts = (
+        None if group is None else group[study.location],
+        (study.start.toordinal() + study.day) % 7 if day_of_week else None,
+        delay,
+    )
+    stratum = np.zeros(len(study.ids), np.int64)
+    for part in parts:
+        if part is not None:
+            stratum = stratum * (int(part.max()) + 1) + part
     numbered: Ints = np.unique(stratum, return_inverse=True)[1].reshape(-1).astype(np.int64)
     return numbered
 

@@ -17,12 +17,13 @@ from surveillance.detection.parameters import check, evidence, flag, number, who
 from surveillance.detection.scan import kernel, quiet
 from surveillance.detection.scan.circles import Circles, circles_of
 from surveillance.detection.scan.found import Found, separate
-from surveillance.detection.scan.layout import Floats, Ints, Layout, goal_of, lay_out
+from surveillance.detection.scan.layout import Floats, Ints, Layout, goal_of, lay_out, strata_of
 from surveillance.detection.scan.nulls import LADDER, Null, SharedNull, comparable
 
 COMPARED_WITH = "cases known at the end of {day}"
 BASIS = "the cases of these areas and of these days, as if area and day were independent"
 GROUPED = " within each of {groups} groups of areas whose reports come alike"
+AS_LATE = ", among cases reported as soon after"
 OUTSIDE = "; {cases} of all cases are of areas and days that no partner covers"
 
 
@@ -35,11 +36,12 @@ class PermutationScan:
     `min_window_days` to `max_window_days` days that ends on the last day. Expected: mu = sum over the
     cylinder of C_z C_d / C (C_z cases of the area, C_d of the day, C all); with `day_of_week` within each
     weekday. Where the locations have reporting groups, within each of these too: areas that joined later or
-    report later than others have days of their own, so that neither looks like a cluster. Statistic (a
+    report later than others have days of their own, so that neither looks like a cluster; with `report_delay`
+    also among cases whose reports took as long (see `report_delay.delay_classes`). Statistic (a
     natural logarithm, no unit): c ln(c/mu) + (C-c) ln((C-c)/(C-mu)) where c > mu and c >= `min_cases`. Null:
-    days permuted over cases (within groups and weekdays), `replicates` times; p-value and early stopping as
-    in `monte_carlo.p_values`. Recurrence interval: 1/p days, for one look a day. relative_risk is observed /
-    expected.
+    days permuted over cases (within groups, weekdays and delays), `replicates` times; p-value and early
+    stopping as in `monte_carlo.p_values`. Recurrence interval: 1/p days, for one look a day. relative_risk is
+    observed / expected.
 
     A study with a comparable `reference` (see `nulls.comparable`) is compared with that one's replicates, and
     `parameters` says so. Measured on 30 histories of 290 cases a year with windows to 30 days, compared with
@@ -68,6 +70,7 @@ class PermutationScan:
     min_cases: int = whole(2, at_least=2)
     replicates: int = whole(999, at_least=1)
     day_of_week: bool = flag(False)
+    report_delay: bool = flag(False)
     sequential_exceedances: int | None = whole(None, at_least=1)
     max_p: float = number(1.0, above=0, at_most=1)
     max_clusters: int = whole(5, at_least=1)
@@ -91,7 +94,7 @@ class PermutationScan:
         circles = circles_of(study.locations, self.max_radius_km)
         if self._is_quiet(study, circles, windows):
             return ()
-        layout = lay_out(study, circles, windows, self.max_share, self.day_of_week)
+        layout = lay_out(study, circles, windows, self.max_share, self._strata(study))
         highest = self._highest(layout)
         if highest <= 0:
             return ()
@@ -123,16 +126,20 @@ class PermutationScan:
         circles = circles_of(study.locations, self.max_radius_km)
         return self._shared(study, circles, int(rng.integers(0, 1 << 63))).maxima(self.replicates)
 
+    def _strata(self, study: Study) -> Ints:
+        return strata_of(study, self.day_of_week, self.report_delay)
+
     def _is_quiet(self, study: Study, circles: Circles, windows: int) -> bool:
         """Whether nothing reaches a level that chance was seen to reach often; see `quiet`."""
         counts = quiet.counts_of(study, windows)
         known = quiet.remembered(circles, (self, study.place), counts)
         if known is None:
             return False
-        gained = None if self.day_of_week or counts.reporting else quiet.only_new_today(known.last, counts)
+        stratified = self.day_of_week or self.report_delay or counts.reporting
+        gained = None if stratified else quiet.only_new_today(known.last, counts)
         rows = None if gained is None else circles.holding(gained)
         share = known.largest(self.max_share) / len(study.ids)
-        layout = lay_out(study, circles, windows, share, self.day_of_week, rows)
+        layout = lay_out(study, circles, windows, share, self._strata(study), rows)
         goal = goal_of(layout, np.array([known.level]), self.min_cases, self.min_window_days, False)
         rows = np.arange(len(circles.centres)) if rows is None else rows
         recent = layout.recent_location, layout.recent_age
@@ -171,7 +178,7 @@ class PermutationScan:
 
     def _shared(self, study: Study, circles: Circles, seed: int) -> SharedNull:
         windows = min(self.max_window_days, study.days)
-        layout = lay_out(study, circles, windows, self.max_share, self.day_of_week)
+        layout = lay_out(study, circles, windows, self.max_share, self._strata(study))
         return SharedNull(layout, seed, self.min_cases, self.min_window_days, self.threads)
 
     def _told_above(self, null: Null) -> float:
@@ -226,15 +233,16 @@ class PermutationScan:
             p_value=p,
             recurrence_interval_days=1 / p,
             parameters={**evidence(self), **basis},
-            expected_basis=basis_of(study),
+            expected_basis=basis_of(study, self.report_delay),
         )
 
 
-def basis_of(study: Study) -> str:
+def basis_of(study: Study, by_delay: bool = False) -> str:
     """What the expected counts rest on, in words."""
     reporting = study.locations.reporting
     groups = 1 if reporting is None else len(np.unique(reporting[study.location]))
     words = BASIS + (GROUPED.format(groups=groups) if groups > 1 else "")
+    words += AS_LATE if by_delay and study.received is not None else ""
     return words + (OUTSIDE.format(cases=study.outside_coverage) if study.outside_coverage else "")
 
 

@@ -61,19 +61,17 @@ def classify(rows, first, order, tied, weight, limit, bin_of, bin_, stop):
 
 
 @compiled
-def _strata_held(weight):
-    """(locations,) the first stratum in which a location has weight, and the one after the last.
-
-    A location has those of its own reporting group only, which may be few of many.
-    """
+def _expected_at(weight, share):
+    """(locations, windows) the expected count of each location by itself."""
     locations, strata = weight.shape
-    held_from, held_to = np.zeros(locations, np.int64), np.zeros(locations, np.int64)
+    expected = np.zeros((locations, share.shape[1]))
     for location in range(locations):
-        for stratum in range(strata - 1, -1, -1):
+        for stratum in range(strata):
             if weight[location, stratum] > 0:
-                held_from[location] = stratum
-                held_to[location] = max(held_to[location], stratum + 1)
-    return held_from, held_to
+                for window in range(share.shape[1]):
+                    part = share[stratum, window, 0] / share[stratum, window, 1]
+                    expected[location, window] += weight[location, stratum] * part
+    return expected
 
 
 # A class of circles by two expected counts: each in equal ratios, so many to a doubling, from 2 ** LOWEST on.
@@ -88,25 +86,17 @@ def key_circles(first, stop, order, tied, weight, share, short, key):
     The first of the pair is that of the longest window, the second that of window `short`. Locations at one
     distance have the key of the circle with all of them.
     """
-    strata, windows = share.shape[:2]
-    inside = np.zeros(strata, np.int64)
-    ratio = share[:, :, 0] / share[:, :, 1]
-    held_from, held_to = _strata_held(weight)
+    expected = _expected_at(weight, share)
     value = np.empty(1)
     bits = value.view(np.int64)
     for row in range(len(first) - 1):
-        inside[:] = 0
+        long, brief = 0.0, 0.0
         at = first[row]
         for entry in range(first[row], stop[row]):
-            location = order[entry]
-            for stratum in range(held_from[location], held_to[location]):
-                inside[stratum] += weight[location, stratum]
+            long += expected[order[entry], -1]
+            brief += expected[order[entry], short]
             if entry + 1 < stop[row] and tied[entry + 1]:
                 continue
-            long, brief = 0.0, 0.0
-            for stratum in range(strata):
-                long += inside[stratum] * ratio[stratum, windows - 1]
-                brief += inside[stratum] * ratio[stratum, short]
             value[0] = long
             one = _step(bits[0], LONG_STEPS_BITS)
             value[0] = brief
@@ -141,29 +131,24 @@ def classify_by_key(first, stop, key, bin_of, bin_):
 @compiled
 def lowest_expected(first, stop, order, bin_, weight, share, lowest):
     """Fill lowest: (bins, windows) with the least expected count of any circle of the bin, else infinity."""
-    strata, windows = share.shape[:2]
-    inside = np.zeros(strata, np.int64)
-    ratio = np.ascontiguousarray(share[:, :, 0] / share[:, :, 1])
-    held_from, held_to = _strata_held(weight)
+    windows = share.shape[1]
+    at_location = _expected_at(weight, share)
+    held = weight.sum(axis=1) > 0
     expected = np.empty(windows)
     lowest[:] = np.inf
     for row in range(len(first) - 1):
-        inside[:] = 0
+        expected[:] = 0.0
         last_bin = -1
         for entry in range(first[row], stop[row]):
-            location = order[entry]
-            for stratum in range(held_from[location], held_to[location]):
-                inside[stratum] += weight[location, stratum]
+            location = np.uint64(order[entry])
+            if held[location]:
+                for window in range(windows):
+                    expected[window] += at_location[location, window]
             bin_at = np.int64(bin_[entry])
             # Circles grow, so the first of a bin is the centre's least; one that ties still enter is less.
             if bin_at == last_bin:
                 continue
             last_bin = bin_at
-            expected[:] = 0.0
-            for stratum in range(strata):
-                if inside[stratum] > 0:
-                    for window in range(windows):
-                        expected[window] += inside[stratum] * ratio[stratum, window]
             for window in range(windows):
                 lowest[bin_at, window] = min(lowest[bin_at, window], expected[window])
 
@@ -173,7 +158,7 @@ def counts_to_reach(levels, lowest, recent, total, min_cases, shortest, out):
     """Fill out: (levels, bins, windows): the smallest count that can reach a level; recent + 1 if none can.
 
     The statistic falls as the expected count rises, so the bin's lowest expected count bounds them all.
-    The level is lowered by a hair: rounding must never hide a tie.
+    The level is lowered by a hair: rounding, also of the sums behind `lowest`, must never hide a tie.
     """
     for level in range(len(levels)):
         target = levels[level] - 1e-9

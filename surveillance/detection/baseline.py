@@ -26,6 +26,8 @@ FORECAST_DAYS = 28
 REFUSE_P = 0.001
 # Of cases in a block of areas, for its total to say anything.
 LEAST_IN_BLOCK = 5.0
+# Areas that report alike where nobody says otherwise, and the cases that tell how late.
+REPORTS_ALIKE, LEAST_FOR_DELAY = "lad", 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +47,9 @@ def model_baseline(study: Study, leave_out_days: int) -> ModelledBaseline:
 
     In each reporting group, daily counts follow a log-linear model: weekday, bank holidays, trend and the
     season (one harmonic), each only where days and cases are enough, times the share of the day's cases that
-    are reported by now. The areas share a day's cases by population. A group's expected cases are as many as
-    it has.
+    are reported by now. The areas share a day's cases by population and, where their local authority has
+    cases enough to tell, by how much of the day it has reported. A group's expected cases are as many as it
+    has.
 
     Checked, each at p = .001: that days, and weeks, vary no more than Poisson; that the last weeks are as the
     days before them forecast; that the totals of areas, and of blocks of neighbouring areas of every size,
@@ -69,7 +72,7 @@ def model_baseline(study: Study, leave_out_days: int) -> ModelledBaseline:
         if of_group.any() and people > 0:
             days, words = _expected_days(study, areas, of_group)
             misfit = misfit or words
-            expected[areas] = np.outer(population[areas] / people, days)
+            expected[areas] = _share_of_areas(study, areas, of_group) * days
     misfit = misfit or _misfit_of_areas(study, expected, study.days - leave_out_days)
     return ModelledBaseline(expected, misfit)
 
@@ -107,6 +110,22 @@ def _expected_days(study: Study, areas: Ints, cases: npt.NDArray[np.bool_]) -> t
     expected = np.zeros(study.days)
     expected[known] = model.fitted * share[known]
     return expected, _misfit_of_days(design[known], counts[known], share[known], expected[known])
+
+
+def _share_of_areas(study: Study, areas: Ints, cases: npt.NDArray[np.bool_]) -> Floats:
+    """(areas, days) the share of each area in the group's cases of a day. Local authorities may report later
+    than others: each has a share of its own reported."""
+    assert study.locations.population is not None
+    people = study.locations.population[areas][:, None]
+    reported = np.tile(completeness(study, cases), (len(areas), 1))
+    units = np.array(study.locations.units.get(REPORTS_ALIKE, ("",) * len(study.locations.codes)))
+    for unit in np.unique(units[areas]):
+        of_unit = cases & (units[study.location] == unit)
+        if of_unit.sum() >= LEAST_FOR_DELAY:
+            reported[units[areas] == unit] = completeness(study, of_unit)
+    weight = people * reported
+    weight = np.where(weight.sum(axis=0) > 0, weight, people)
+    return np.asarray(weight / weight.sum(axis=0), np.float64)
 
 
 def _fit(design: Floats, counts: Floats, share: Floats) -> Fit:

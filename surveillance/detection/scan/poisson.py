@@ -71,7 +71,7 @@ class PoissonScan:
 
     def _permutation(self) -> PermutationScan:
         shared = {one.name for one in fields(PermutationScan)} & {one.name for one in fields(self)}
-        return PermutationScan(**{name: getattr(self, name) for name in shared})
+        return PermutationScan(report_delay=True, **{name: getattr(self, name) for name in shared})
 
     def _fall_back(self, study: Study, seed: int, misfit: str) -> tuple[Cluster, ...]:
         found = self._permutation().detect(study, np.random.default_rng(seed))

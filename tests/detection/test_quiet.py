@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surveillance.detection.cluster import Study
-from surveillance.detection.scan import kernel, quiet
+from surveillance.detection.scan import kernel, permutation, quiet
 from surveillance.detection.scan.permutation import PermutationScan
 from surveillance.detection.study import make_locations
 
@@ -27,15 +27,21 @@ CHANGES = st.lists(
 def _null_study(seed: int, areas: int, cases: int) -> Study:
     """Any place with any day: nothing stands out but by chance."""
     rng = np.random.default_rng(seed)
+    location, day = (rng.integers(0, most, cases).astype(np.int32) for most in (areas, DAYS))
     return Study(
         ids=tuple(f"old-{number:04d}" for number in range(cases)),
-        location=rng.integers(0, areas, cases).astype(np.int32),
-        day=rng.integers(0, DAYS, cases).astype(np.int32),
+        location=location,
+        day=day,
         start=date(2024, 1, 1),
         as_of=date(2024, 1, 1) + timedelta(days=DAYS - 1),
         locations=make_locations([f"A{n:02d}" for n in range(areas)], rng.uniform(0, 8, (areas, 2))),
         tokens=((),) * cases,
+        received=np.minimum(day + location % 4, DAYS - 1),
     )
+
+
+def _counts(study: Study) -> quiet.Counts:
+    return quiet.counts_of(study, 14, np.zeros(len(study.ids), np.int64))
 
 
 def _changed(study: Study, change: str, number: int) -> Study:
@@ -48,6 +54,7 @@ def _changed(study: Study, change: str, number: int) -> Study:
             ids=study.ids[:one] + study.ids[one + 1 :],
             location=np.delete(study.location, one),
             day=np.delete(study.day, one),
+            received=np.delete(study.received, one),
             tokens=study.tokens[:-1],
         )
     if change == "moved":
@@ -63,6 +70,7 @@ def _with(study: Study, area: int, day: int, name: str) -> Study:
         ids=(*study.ids, name),
         location=np.append(study.location, area).astype(np.int32),
         day=np.append(study.day, day).astype(np.int32),
+        received=np.append(study.received, DAYS - 1),
         tokens=(*study.tokens, ()),
     )
 
@@ -83,17 +91,14 @@ def _answers(studies: list[Study], scan: PermutationScan, from_nothing: bool) ->
     changes=CHANGES,
     share=st.sampled_from([0.1, 0.3, 0.5]),
     radius=st.sampled_from([None, 2.0]),
-    day_of_week=st.booleans(),
+    within=st.sampled_from(["", "day_of_week", "report_delay"]),
 )
-def test_after_any_changes_the_answer_is_that_of_a_scan_from_nothing(
-    seed, changes, share, radius, day_of_week
-):
+def test_after_any_changes_the_answer_is_that_of_a_scan_from_nothing(seed, changes, share, radius, within):
     studies = [_null_study(seed, areas=20, cases=300)]
     for change, number in changes:
         studies.append(_changed(studies[-1], change, number))
-    scan = PermutationScan(
-        max_share=share, max_radius_km=radius, max_window_days=14, day_of_week=day_of_week, max_p=0.005
-    )
+    scan = PermutationScan(max_share=share, max_radius_km=radius, max_window_days=14, max_p=0.005)
+    scan = replace(scan, **dict.fromkeys(filter(None, [within]), True))
     assert _answers(studies, scan, from_nothing=False) == _answers(studies, scan, from_nothing=True)
 
 
@@ -119,10 +124,13 @@ def _builds_up(study: Study, how: str) -> Iterator[Study]:
 
 
 @pytest.mark.parametrize("how", ["today", "late", "revised", "withdrawn"])
-def test_a_cluster_that_builds_up_after_quiet_looks_is_told_as_soon_as_a_scan_from_nothing_tells_it(how):
+@pytest.mark.parametrize("within", [{}, {"report_delay": True}], ids=["all", "within delays"])
+def test_a_cluster_that_builds_up_after_quiet_looks_is_told_as_soon_as_a_scan_from_nothing_tells_it(
+    how, within
+):
     study = _null_study(5, areas=40, cases=600)
     studies = [study, study, study, *_builds_up(study, how)]
-    scan = PermutationScan(max_radius_km=2.0, max_window_days=14, max_p=0.005)
+    scan = PermutationScan(max_radius_km=2.0, max_window_days=14, max_p=0.005, **within)
     answers = _answers(studies, scan, from_nothing=False)
     assert answers == _answers(studies, scan, from_nothing=True)
     assert answers[2] == ()
@@ -131,9 +139,7 @@ def test_a_cluster_that_builds_up_after_quiet_looks_is_told_as_soon_as_a_scan_fr
 
 @given(cases=st.integers(100, 5000), more=st.floats(0, 0.05), share=st.floats(0.01, 1))
 def test_every_circle_that_more_cases_can_admit_is_asked_from_the_start(cases, more, share):
-    among, now = (
-        quiet.counts_of(_null_study(1, areas=5, cases=n), 14) for n in (cases, cases + int(more * cases))
-    )
+    among, now = (_counts(_null_study(1, areas=5, cases=n)) for n in (cases, cases + int(more * cases)))
     found = quiet.Quiet(1.0, among)
     if quiet._alike(found, now):
         assert found.largest(share) >= int(share * now.by_location.sum() + 1e-9)
@@ -142,8 +148,8 @@ def test_every_circle_that_more_cases_can_admit_is_asked_from_the_start(cases, m
 def test_only_cases_of_today_are_new_where_nothing_else_changed_anywhere():
     study = _null_study(2, areas=20, cases=300)
     old = int(np.flatnonzero(study.day < DAYS - 20)[0])
-    before, today = quiet.counts_of(study, 14), _with(study, 7, DAYS - 1, "new")
-    gained = quiet.only_new_today(before, quiet.counts_of(today, 14))
+    before, today = _counts(study), _with(study, 7, DAYS - 1, "new")
+    gained = quiet.only_new_today(before, _counts(today))
     assert gained is not None
     assert gained.tolist() == [7]
     for other in (
@@ -151,7 +157,7 @@ def test_only_cases_of_today_are_new_where_nothing_else_changed_anywhere():
         _with(today, 3, 5, "old"),
         _with(today, 3, DAYS - 2, "late"),
     ):
-        assert quiet.only_new_today(before, quiet.counts_of(other, 14)) is None
+        assert quiet.only_new_today(before, _counts(other)) is None
 
 
 def test_a_quiet_look_after_a_case_of_today_simulates_nothing_and_asks_only_circles_around_it(monkeypatch):
@@ -171,3 +177,16 @@ def test_a_quiet_look_after_a_case_of_today_simulates_nothing_and_asks_only_circ
     monkeypatch.setattr(kernel, "scan_replicates", None)
     assert scan.detect(_changed(study, "today", 5), np.random.default_rng(1)) == ()
     assert 0 < asked[0] < 50
+
+
+@pytest.mark.parametrize("within", [{}, {"day_of_week": True}, {"report_delay": True}])
+def test_after_a_case_of_today_a_quiet_look_is_not_laid_out_anew(within, monkeypatch):
+    study = _null_study(9, areas=100, cases=600)
+    scan = PermutationScan(max_radius_km=1.5, max_window_days=14, max_p=0.005, **within)
+    quiet.forget()
+    for _ in range(2):
+        assert scan.detect(study, np.random.default_rng(1)) == ()
+    monkeypatch.setattr(permutation, "lay_out", None)
+    for number in (5, 6):
+        study = _changed(study, "today", number)
+        assert scan.detect(study, np.random.default_rng(1)) == ()

@@ -32,7 +32,7 @@ def test_after_warming_no_look_of_the_permutation_scan_compiles_anything(grouped
     scan = permutation.PermutationScan(day_of_week=day_of_week, max_window_days=9)
     scan.detect(study, np.random.default_rng(1))
     rare = replace(scan, max_p=0.001)
-    known = quiet.Quiet(1000.0, quiet.counts_of(study, 9))
+    known = quiet.Quiet(1000.0, quiet.counts_of(study, 9, np.zeros(len(study.ids), np.int64)))
     circles = permutation.circles_of(study.locations, None)
     for _ in range(2):  # asked everywhere, then only around what is new
         quiet.remember(circles, (rare, study.place), known)

@@ -1,6 +1,6 @@
 """A study laid out for the scan kernel: every array that stays the same over replicates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -69,6 +69,24 @@ def lay_out(
     )
 
 
+def with_more_of_today(layout: Layout, study: Study, stratum: Ints) -> Layout | None:
+    """The layout of a study that has only gained cases of its last day since; None where these do not fit in.
+
+    Its circles stay in their classes: what each expects at least still bounds it, since that only grows.
+    """
+    ground, age = layout.ground, (study.days - 1 - study.day).astype(np.int64)
+    (strata, windows), is_recent = ground.share.shape[:2], age < layout.ground.share.shape[1]
+    if int(stratum.max()) + 1 != strata or int(is_recent.sum()) >= 1 << (ground.lane_bits - 1):
+        return None
+    ground = ground._replace(
+        weight=_weight(study, stratum, strata),
+        share=_share(stratum, age, strata, windows),
+        total=float(len(study.ids)),
+    )
+    recent_location = study.location[is_recent].astype(np.int32)
+    return replace(layout, ground=ground, recent_location=recent_location, recent_age=age[is_recent])
+
+
 def strata_of(study: Study, day_of_week: bool, report_delay: bool) -> Ints:
     """(cases,) what days are permuted within: the reporting group of the area, the weekday, the delay.
 
@@ -93,8 +111,7 @@ def _ground(
 ) -> tuple[kernel.Ground, Floats]:
     """The ground, and the least expected count by bin and window."""
     limit = int(max_share * len(study.ids) + 1e-9)
-    weight = np.zeros((len(study.locations.codes), share.shape[0]), np.int64)
-    np.add.at(weight, (study.location, stratum), 1)
+    weight = _weight(study, stratum, share.shape[0])
     edges = _edges(limit)
     rows = np.arange(len(circles.centres)) if rows is None else rows
     stop, bin_ = circles.first[:-1].copy(), np.empty(len(circles.order), np.uint8)
@@ -120,6 +137,13 @@ def _ground(
         return _classify_by_expected(ground)
     edge: Floats = edges[:-1, None] * share[0, :, 0] / share[0, :, 1]
     return ground, edge
+
+
+def _weight(study: Study, stratum: Ints, strata: int) -> Ints:
+    """(locations, strata) cases of each location."""
+    weight = np.zeros((len(study.locations.codes), strata), np.int64)
+    np.add.at(weight, (study.location, stratum), 1)
+    return weight
 
 
 def _classify_by_expected(ground: kernel.Ground) -> tuple[kernel.Ground, Floats]:

@@ -17,7 +17,15 @@ from surveillance.detection.parameters import check, evidence, flag, number, who
 from surveillance.detection.scan import kernel, quiet
 from surveillance.detection.scan.circles import Circles, circles_of
 from surveillance.detection.scan.found import Found, separate
-from surveillance.detection.scan.layout import Floats, Ints, Layout, goal_of, lay_out, strata_of
+from surveillance.detection.scan.layout import (
+    Floats,
+    Ints,
+    Layout,
+    goal_of,
+    lay_out,
+    strata_of,
+    with_more_of_today,
+)
 from surveillance.detection.scan.nulls import LADDER, Null, SharedNull, comparable
 
 COMPARED_WITH = "cases known at the end of {day}"
@@ -131,28 +139,54 @@ class PermutationScan:
 
     def _is_quiet(self, study: Study, circles: Circles, windows: int) -> bool:
         """Whether nothing reaches a level that chance was seen to reach often; see `quiet`."""
-        counts = quiet.counts_of(study, windows)
+        stratum = self._strata(study)
+        counts = quiet.counts_of(study, windows, stratum)
         known = quiet.remembered(circles, (self, study.place), counts)
         if known is None:
             return False
-        stratified = self.day_of_week or self.report_delay or counts.reporting
-        gained = None if stratified else quiet.only_new_today(known.last, counts)
+        gained = quiet.only_new_today(known.last, counts)
         rows = None if gained is None else circles.holding(gained)
-        share = known.largest(self.max_share) / len(study.ids)
-        layout = lay_out(study, circles, windows, share, self._strata(study), rows)
-        goal = goal_of(layout, np.array([known.level]), self.min_cases, self.min_window_days, False)
+        kept = len(circles.order) <= quiet.KEPT_CIRCLES
+        asked = self._moved_on(study, stratum, known, rows) or self._lay_out_for(
+            known, study, circles, windows, stratum, None if kept or stratum.any() else rows
+        )
+        layout, goal = asked
         rows = np.arange(len(circles.centres)) if rows is None else rows
         recent = layout.recent_location, layout.recent_age
         if kernel.reaches(*recent, layout.null, layout.ground, goal, rows):
             return False
-        quiet.remember(circles, (self, study.place), quiet.still(known, counts))
+        quiet.remember(circles, (self, study.place), quiet.still(known, counts, asked if kept else None))
         return True
+
+    def _moved_on(
+        self, study: Study, stratum: Ints, known: quiet.Quiet, gained: Ints | None
+    ) -> quiet.Asked | None:
+        """As an earlier look of the day asked, where cases of today are all that came since."""
+        if gained is None or known.asked is None:
+            return None
+        layout = with_more_of_today(known.asked[0], study, stratum)
+        return None if layout is None else (layout, known.asked[1])
+
+    def _lay_out_for(
+        self,
+        known: quiet.Quiet,
+        study: Study,
+        circles: Circles,
+        windows: int,
+        stratum: Ints,
+        rows: Ints | None,
+    ) -> quiet.Asked:
+        """Asks from nothing whether anything reaches the known level; rows: of the centres, None: all."""
+        share = known.largest(self.max_share) / len(study.ids)
+        layout = lay_out(study, circles, windows, share, stratum, rows)
+        levels = np.array([known.level])
+        return layout, goal_of(layout, levels, self.min_cases, self.min_window_days, keep_highest=False)
 
     def _remember(self, study: Study, layout: Layout, null: Null, highest: float) -> None:
         """A level that chance reaches often is remembered for the next look, where this one stayed below."""
         level = reached_often(null.drawn, self.max_p)
         if level >= highest:
-            counts = quiet.counts_of(study, len(layout.recent))
+            counts = quiet.counts_of(study, len(layout.recent), self._strata(study))
             above = max(level, highest + quiet.STEP)  # what reaches this look's again is no news either
             quiet.remember(layout.circles, (self, study.place), quiet.Quiet(above, counts))
 
@@ -271,6 +305,6 @@ def warm() -> None:
         scan = PermutationScan(max_share=1, max_window_days=2, replicates=2)
         scan.detect(study, np.random.default_rng(0))
         scan.replicate_maxima(study, np.random.default_rng(0))
-        passed_over = quiet.Quiet(1000.0, quiet.counts_of(study, 2))
+        passed_over = quiet.Quiet(1000.0, quiet.counts_of(study, 2, scan._strata(study)))
         quiet.remember(circles_of(locations, None), (scan, study.place), passed_over)
         scan.detect(study, np.random.default_rng(0))

@@ -181,12 +181,12 @@ def test_a_quiet_look_after_a_case_of_today_simulates_nothing_and_asks_only_circ
 
 @pytest.mark.parametrize("within", [{}, {"day_of_week": True}, {"report_delay": True}])
 def test_after_a_case_of_today_a_quiet_look_is_not_laid_out_anew(within, monkeypatch):
-    study = _null_study(9, areas=100, cases=600)
+    study = _null_study(12, areas=100, cases=600)
     scan = PermutationScan(max_radius_km=1.5, max_window_days=14, max_p=0.005, **within)
     quiet.forget()
     for _ in range(2):
         assert scan.detect(study, np.random.default_rng(1)) == ()
     monkeypatch.setattr(permutation, "lay_out", None)
-    for number in (5, 6):
+    for number in (5, 41):
         study = _changed(study, "today", number)
         assert scan.detect(study, np.random.default_rng(1)) == ()

@@ -86,3 +86,11 @@ def test_the_larger_study_agrees_whether_looked_up_at_once_or_in_chunks(monkeypa
     monkeypatch.setattr(near, "_kept", OrderedDict())
     assert rule.detect(study, np.random.default_rng(1)) == once
     assert once
+
+
+def test_a_case_as_far_from_two_clusters_is_with_the_one_whose_core_is_nearer_in_days():
+    rule = Proximity(radius_km=1, window_days=3, min_cases=4)
+    # The cores c0 and c3 are both 1 km from c6: c0 is two days away and first by id, c3 is one day away.
+    line = _line([-1, -1.5, -1.5, 1, 1.5, 1.5, 0], [10, 10, 10, 13, 13, 13, 12], 13)
+    clusters = rule.detect(line, np.random.default_rng(1))
+    assert {one.members for one in clusters} == {("c0", "c1", "c2"), ("c3", "c4", "c5", "c6")}

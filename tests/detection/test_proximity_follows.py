@@ -159,6 +159,37 @@ def _spread_out(areas, cases, seed=1):
     return locations, world
 
 
+FOUR = Proximity(radius_km=1, window_days=3, min_cases=4)
+
+
+def test_a_cluster_whose_only_core_lost_a_neighbour_of_another_cluster_is_told_no_longer():
+    # x is near the core c too, but belongs to the cluster of h, which is nearer.
+    places = {"a": 0.0, "aa": 0.1, "c": 1.0, "x": 1.9, "h": 2.4, "y": 3.1, "yy": 3.2, "yyy": 3.3}
+    followed = _after_one_went(places, "x")
+    assert followed[0] == {("a", "aa", "c"), ("h", "x", "y", "yy", "yyy")}
+    assert followed[1] == {("h", "y", "yy", "yyy")}
+
+
+def test_a_case_whose_core_is_none_any_more_goes_to_the_next_one_which_nothing_else_touched():
+    places = {"k": 0.0, "l": -0.5, "m": -0.6, "b": 0.9, "c": 1.5, "e": 2.3, "f": 2.4}
+    followed = _after_one_went(places, "f")
+    assert followed[0] == {("k", "l", "m"), ("b", "c", "e", "f")}
+    assert followed[1] == {("b", "k", "l", "m")}
+
+
+def _after_one_went(places, name):
+    """The members of the clusters of cases at these km of a line, before and after one of them went."""
+    locations = make_locations([*places], [(at, 0.0) for at in places.values()])
+    answers = []
+    remembered.forget()
+    for ids in ([*places], [one for one in places if one != name]):
+        study = make_study(ids, ids, [START] * len(ids), [], locations, START, START)
+        clusters = _answer(FOUR, study)
+        _check_by_search(study, FOUR, clusters)
+        answers.append({one.members for one in clusters})
+    return answers
+
+
 def test_a_look_after_one_new_case_asks_for_the_neighbours_of_few(monkeypatch):
     locations, world = _spread_out(areas=100, cases=400)
     rule = Proximity(radius_km=1, window_days=5, min_cases=3)

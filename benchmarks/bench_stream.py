@@ -40,15 +40,15 @@ def main() -> None:
 
 def stream(days: int) -> None:
     """Latency of each event's look over so many days of events."""
-    locations = _locations(within={"icb": "E54000008"})
+    locations = areas_of(within={"icb": "E54000008"})
     circles.circles_of(locations, SCAN.max_radius_km)
     rng = np.random.default_rng(1)
-    study, seconds = _study(locations, 5_000, rng), []
+    study, seconds = random_study(locations, 5_000, rng), []
     for _ in range(days):
         for _ in range(EVENTS_A_DAY):
-            study = _after_event(study, rng)
+            study = after_event(study, rng)
             seconds.append(_timed(study, SCAN))
-        study = _next_day(study)
+        study = next_day(study)
     taken = np.array(seconds[EVENTS_A_DAY:]) * 1000
     p50, p90, p99 = np.percentile(taken, [50, 90, 99])
     print(
@@ -60,11 +60,11 @@ def stream(days: int) -> None:
 
 def england(cases: int) -> None:
     """Wall seconds of looks at the whole country, and the memory that it took."""
-    locations = _locations()
+    locations = areas_of()
     started = time.perf_counter()
     circles.circles_of(locations, SCAN.max_radius_km)
     sorting = time.perf_counter() - started
-    study = _study(locations, cases, np.random.default_rng(1))
+    study = random_study(locations, cases, np.random.default_rng(1))
     early = statistics.median(_timed(study, replace(SCAN, max_share=share)) for share in (0.5, 0.499, 0.498))
     drawing, going_on = _with_cluster(study)
     whole = _timed(study, replace(SCAN, max_p=1.0, max_clusters=1)) if cases < 10_000 else None
@@ -101,7 +101,8 @@ def _timed(study: Study, scan: PermutationScan) -> float:
     return time.perf_counter() - started
 
 
-def _study(locations: Locations, cases: int, rng: np.random.Generator) -> Study:
+def random_study(locations: Locations, cases: int, rng: np.random.Generator) -> Study:
+    """Cases of a year, each day alike, by the population."""
     assert locations.population is not None
     share = locations.population / locations.population.sum()
     return Study(
@@ -114,7 +115,8 @@ def _study(locations: Locations, cases: int, rng: np.random.Generator) -> Study:
     )
 
 
-def _after_event(study: Study, rng: np.random.Generator) -> Study:
+def after_event(study: Study, rng: np.random.Generator) -> Study:
+    """One case more, one late, one moved, or one less."""
     assert study.locations.population is not None
     share = study.locations.population / study.locations.population.sum()
     area, one = int(rng.choice(len(share), p=share)), int(rng.integers(len(study.ids)))
@@ -135,7 +137,7 @@ def _after_event(study: Study, rng: np.random.Generator) -> Study:
     )
 
 
-def _next_day(study: Study) -> Study:
+def next_day(study: Study) -> Study:
     """A day later: the first day's cases leave the study."""
     kept = study.day > 0
     return replace(
@@ -148,7 +150,8 @@ def _next_day(study: Study) -> Study:
     )
 
 
-def _locations(within: dict[str, str] | None = None) -> Locations:
+def areas_of(within: dict[str, str] | None = None) -> Locations:
+    """England's areas, or those in a higher one."""
     table = load_areas("england", Path())
     if within:
         table = table.within(within)

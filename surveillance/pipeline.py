@@ -15,6 +15,7 @@ from time import perf_counter
 
 from surveillance import looking, sending
 from surveillance.alerting.alert import AlertChange
+from surveillance.alerting.comparison import may_wait
 from surveillance.alerting.due import with_due_times
 from surveillance.alerting.matching import Look, match
 from surveillance.alerting.routing import Told, route
@@ -148,6 +149,8 @@ def evaluate(claim: pending.Claim, configuration: Configuration, store: Store, n
     changes = change_alerts(question, seen, clusters, now)
     clocked.end("match")
     with store.transaction() as tx:
+        if pending.is_asked_again(tx, claim):
+            changes = _without_waiting(changes, seen)
         snapshot = snapshot_of(question, seen, clusters) if changes else None
         known_at = min(now, question.known_at)
         finished_at = now + timedelta(seconds=sum(clocked.seconds.values()))
@@ -203,6 +206,12 @@ def change_alerts(
     )
     changes = match(seen.alerts, grade(clusters, use_case.bands, behind), looked)
     return tuple(with_due_times(change, question.region.working_time) for change in changes)
+
+
+def _without_waiting(changes: Iterable[AlertChange], seen: Seen) -> tuple[AlertChange, ...]:
+    """The changes of a look that is followed by another, but for those that may as well wait for it."""
+    before = {alert.id: alert for alert in seen.alerts}
+    return tuple(change for change in changes if not may_wait(before.get(change.alert.id), change))
 
 
 def notices_of(changes: Iterable[AlertChange], configuration: Configuration) -> Iterator[outbox.Notice]:

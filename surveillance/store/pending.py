@@ -136,6 +136,16 @@ def finish(tx: Transaction, claim: Claim, now: datetime) -> None:
     )
 
 
+def is_asked_again(tx: Transaction, claim: Claim) -> bool:
+    """Whether the evaluation was requested again since it was claimed: then it is owed once more for certain.
+
+    Generations only grow, and `finish` takes the row away at none but the claimed one. False says nothing: a
+    request may come, or be committed, at any time.
+    """
+    now = tx.execute(select(_row.generation).where(_held(claim))).scalar_one_or_none()
+    return now is not None and now != claim.generation
+
+
 def release(tx: Transaction, claim: Claim, error: str, retry_at: datetime) -> None:
     """Gives an evaluation back after a failure; nobody claims it before `retry_at`. Raises ClaimLost."""
     _set(

@@ -1,5 +1,6 @@
 """The proximity rule against a search through all pairs of cases."""
 
+from collections import OrderedDict
 from datetime import timedelta
 
 import numpy as np
@@ -7,47 +8,10 @@ import pytest
 from detection_studies import START, random_study, small_studies
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from proximity_search import brute_force, expected
 
-from surveillance.detection.proximity import BY_CASES, BY_POPULATION, Proximity
+from surveillance.detection.proximity import BY_CASES, BY_POPULATION, Proximity, cases, near, remembered
 from surveillance.detection.study import make_locations, make_study
-
-
-def _brute_force(study, rule):
-    """Cores' components with the border cases of their nearest core, alive ones only."""
-    where = study.locations.coordinates[study.location]
-    km = np.sqrt(((where[:, None] - where[None]) ** 2).sum(axis=2))
-    gap = np.abs(study.day[:, None] - study.day[None])
-    near = (km <= rule.radius_km + 1e-12) & (gap <= rule.window_days)
-    core = near.sum(axis=1) >= rule.min_cases
-    cluster = {int(one): {int(one)} for one in np.flatnonzero(core)}
-    for one in list(cluster):
-        for other in list(cluster):
-            if near[one, other] and cluster[one] is not cluster[other]:
-                cluster[one] |= cluster[other]
-                for moved in cluster[one]:
-                    cluster[moved] = cluster[one]
-    groups = {id(members): set(members) for members in cluster.values()}
-    for case in np.flatnonzero(~core):
-        cores = [int(one) for one in np.flatnonzero(core & near[case])]
-        if cores:
-            nearest = min(cores, key=lambda one: (km[case, one], gap[case, one], study.ids[one]))
-            groups[id(cluster[nearest])].add(int(case))
-    last = study.days - 1
-    return [group for group in groups.values() if max(study.day[list(group)]) >= last - rule.window_days]
-
-
-def _union_of_balls(study, rule, group, weight):
-    places = study.locations.coordinates
-    return sum(
-        weight(area, day)
-        for area in range(len(places))
-        for day in range(study.days)
-        if any(
-            np.sqrt(((places[area] - places[study.location[one]]) ** 2).sum()) <= rule.radius_km + 1e-12
-            and abs(day - study.day[one]) <= rule.window_days
-            for one in group
-        )
-    )
 
 
 @settings(max_examples=150, deadline=None)
@@ -60,14 +24,11 @@ def _union_of_balls(study, rule, group, weight):
 def test_members_and_expected_are_those_of_a_search_through_all_pairs(study, radius, window, least):
     rule = Proximity(radius_km=radius, window_days=window, min_cases=least)
     clusters = rule.detect(study, np.random.default_rng(1))
-    groups = {tuple(sorted(study.ids[one] for one in group)): group for group in _brute_force(study, rule)}
+    groups = {tuple(sorted(study.ids[one] for one in group)): group for group in brute_force(study, rule)}
     if study.locations.inside is None:
         assert {cluster.members for cluster in clusters} == set(groups)
-    at, on = np.bincount(study.location), np.bincount(study.day)
-    at, on = np.pad(at, (0, 10)), np.pad(on, (0, 12))
     for cluster in clusters:
-        total = _union_of_balls(study, rule, groups[cluster.members], lambda z, d: at[z] * on[d])
-        assert cluster.expected == pytest.approx(total / len(study.ids))
+        assert cluster.expected == pytest.approx(expected(study, rule, groups[cluster.members]))
         assert cluster.expected_basis == BY_CASES
 
 
@@ -75,11 +36,9 @@ def test_members_and_expected_are_those_of_a_search_through_all_pairs(study, rad
 @given(study=small_studies(population=True))
 def test_with_known_population_the_expected_count_rests_on_it(study):
     rule = Proximity(radius_km=1.0, window_days=2, min_cases=2)
-    people = study.locations.population
-    groups = {tuple(sorted(study.ids[one] for one in group)): group for group in _brute_force(study, rule)}
+    groups = {tuple(sorted(study.ids[one] for one in group)): group for group in brute_force(study, rule)}
     for cluster in rule.detect(study, np.random.default_rng(1)):
-        total = _union_of_balls(study, rule, groups[cluster.members], lambda z, _: people[z])
-        assert cluster.expected == pytest.approx(len(study.ids) * total / (people.sum() * study.days))
+        assert cluster.expected == pytest.approx(expected(study, rule, groups[cluster.members]))
         assert cluster.expected_basis == BY_POPULATION
 
 
@@ -119,7 +78,19 @@ def test_a_cluster_makes_no_claim_about_chance():
 def test_the_larger_study_agrees_whether_looked_up_at_once_or_in_chunks(monkeypatch):
     study = random_study(4, areas=40, cases=300, days=60)
     rule = Proximity(radius_km=3, window_days=14, min_cases=5)
+    remembered.forget()
     once = rule.detect(study, np.random.default_rng(1))
-    monkeypatch.setattr("surveillance.detection.proximity.CHUNK", 7)
+    for module in (cases, near):
+        monkeypatch.setattr(module, "CHUNK", 7)
+    remembered.forget()
+    monkeypatch.setattr(near, "_kept", OrderedDict())
     assert rule.detect(study, np.random.default_rng(1)) == once
     assert once
+
+
+def test_a_case_as_far_from_two_clusters_is_with_the_one_whose_core_is_nearer_in_days():
+    rule = Proximity(radius_km=1, window_days=3, min_cases=4)
+    # The cores c0 and c3 are both 1 km from c6: c0 is two days away and first by id, c3 is one day away.
+    line = _line([-1, -1.5, -1.5, 1, 1.5, 1.5, 0], [10, 10, 10, 13, 13, 13, 12], 13)
+    clusters = rule.detect(line, np.random.default_rng(1))
+    assert {one.members for one in clusters} == {("c0", "c1", "c2"), ("c3", "c4", "c5", "c6")}

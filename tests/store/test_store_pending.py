@@ -76,6 +76,23 @@ def test_a_request_during_an_evaluation_makes_it_run_once_more_for_the_later_eve
     assert _waiting(store) == 0
 
 
+def test_a_running_evaluation_knows_that_it_is_owed_once_more_and_then_it_is(store: Store) -> None:
+    _ask(store, _owed())
+    claim = _held(store)
+    with store.reading() as tx:
+        assert not pending.is_asked_again(tx, claim)
+    _ask(store, _owed(day=1), _owed(scope="city"))
+    with store.reading() as tx:
+        assert not pending.is_asked_again(tx, claim)
+    _ask(store, _owed())
+    with store.transaction() as tx:
+        assert pending.is_asked_again(tx, claim)
+        pending.finish(tx, claim, T0)
+    with store.reading() as tx:
+        assert not pending.is_asked_again(tx, claim)  # it is another worker's to say now
+    assert _waiting(store) == 3
+
+
 def test_days_of_one_scope_are_evaluated_in_order_and_never_together(store: Store) -> None:
     _ask(store, _owed(day=2), _owed(day=1), _owed(day=0))
     for day in range(3):

@@ -103,11 +103,12 @@ def listed(
     subject: str | None = None,
     subjects: Collection[str] | None = None,
     before: int | None = None,
-    limit: int = 100,
+    limit: int | None = 100,
 ) -> list[tuple[int, Entry]]:
     """Entries that meet every filter given, with their sequence, the newest first.
 
     `subject` may end in `*`. `subjects`: none but those. `before`: of a smaller sequence.
+    `limit`: None for all of them.
     """
     query = select(audit).order_by(audit.c.sequence.desc()).limit(limit)
     if by is not None:

@@ -63,7 +63,7 @@ class Watcher:
         waiting: asyncio.Queue[Changed] = asyncio.Queue(WAITING_AT_MOST)
         self._listeners.add(waiting)
         if self._watching is None:
-            self._looked.clear()
+            self._looked = asyncio.Event()
             self._watching = asyncio.create_task(self._watch())
         try:
             yield waiting

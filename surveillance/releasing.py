@@ -260,12 +260,15 @@ def verify_releases(tx: Transaction) -> int:
 def _stored(tx: Transaction) -> Iterator[tuple[str, str, str, str]]:
     """What stands in the tables, as `_sign` would enter it into the chain."""
     for use_case, scope in releases.published_series(tx):
-        periods = releases.published(tx, use_case, scope)
-        blocks = releases.published_blocks(tx, use_case, scope)
-        signs = [(one, canonical_hash({"cases": one.cases})) for one in periods]
-        signs_of_blocks = [(one, canonical_hash(dict(one.tables))) for one in blocks]
-        for one, sign in (*signs, *signs_of_blocks):
-            yield _subject(use_case, scope), one.first_day.isoformat(), one.last_day.isoformat(), sign
+        subject = _subject(use_case, scope)
+        for one in releases.published(tx, use_case, scope):
+            yield subject, *_days_in_text(one), canonical_hash({"cases": one.cases})
+        for block in releases.published_blocks(tx, use_case, scope):
+            yield subject, *_days_in_text(block), canonical_hash(dict(block.tables))
+
+
+def _days_in_text(one: Release | Block) -> tuple[str, str]:
+    return one.first_day.isoformat(), one.last_day.isoformat()
 
 
 def _subject(use_case: str, scope: str) -> str:

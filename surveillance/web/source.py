@@ -80,10 +80,6 @@ class AlertSource(Protocol):
         """Whether alerts can be read now."""
         ...
 
-    def alerts(self) -> Sequence[tuple[Alert, AlertChange]]:
-        """Every alert with the last row of its history."""
-        ...
-
     def counts(self, choice: Choice) -> Mapping[View, int]:
         """How many of the alerts chosen each view shows."""
         ...

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from surveillance.events.canonical import canonical_json
 from surveillance.store.database import Transaction
-from surveillance.store.tables import audit, audit_head
+from surveillance.store.tables_audit import audit, audit_head
 
 _PAGE = 5_000
 

@@ -25,6 +25,7 @@ from surveillance.tallying import SEXES, bands_of, cells_of, counted_cases
 from surveillance.use_case.model import Publication, UseCase
 
 BY = "service"
+_RELEASED = "released"
 Listed = Sequence[tuple[date, Cell]]
 
 
@@ -239,4 +240,36 @@ def _sign(
         "last_day": days.last.isoformat(),
         "sha256": canonical_hash(values),
     }
-    audit.append(tx, key, audit.Entry(BY, "released", f"release/{use_case}/{scope}", now, facts))
+    audit.append(tx, key, audit.Entry(BY, _RELEASED, _subject(use_case, scope), now, facts))
+
+
+def verify_releases(tx: Transaction) -> int:
+    """How many releases are stored, each being what the audit chain says was published. Raises Broken, which
+    names those that were changed, removed or added. The chain itself is for `audit.verify` to check."""
+    signed = {
+        (entry.subject, *(str(entry.facts[name]) for name in ("first_day", "last_day", "sha256")))
+        for _, entry in audit.listed(tx, act=_RELEASED, limit=None)
+    }
+    stored = set(_stored(tx))
+    if signed != stored:
+        named = sorted({f"{subject}, {first} to {last}" for subject, first, last, _ in signed ^ stored})
+        raise audit.Broken(f"not as published, or not published by the service: {'; '.join(named)}")
+    return len(stored)
+
+
+def _stored(tx: Transaction) -> Iterator[tuple[str, str, str, str]]:
+    """What stands in the tables, as `_sign` would enter it into the chain."""
+    for use_case, scope in releases.published_series(tx):
+        subject = _subject(use_case, scope)
+        for one in releases.published(tx, use_case, scope):
+            yield subject, *_days_in_text(one), canonical_hash({"cases": one.cases})
+        for block in releases.published_blocks(tx, use_case, scope):
+            yield subject, *_days_in_text(block), canonical_hash(dict(block.tables))
+
+
+def _days_in_text(one: Release | Block) -> tuple[str, str]:
+    return one.first_day.isoformat(), one.last_day.isoformat()
+
+
+def _subject(use_case: str, scope: str) -> str:
+    return f"release/{use_case}/{scope}"

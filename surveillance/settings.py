@@ -3,10 +3,11 @@
 What is counted, and who hears of it, is not here but in use cases, partners and scopes.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -23,7 +24,10 @@ _FILE = "surveillance.yaml"
 class Settings(BaseSettings):
     """Every setting with its default; the defaults run the service on one machine, on loopback."""
 
-    model_config = SettingsConfigDict(env_prefix="SURVEILLANCE_", extra="ignore", frozen=True)
+    # An empty variable is one that is not set: a compose file passes all it knows of, filled in or not.
+    model_config = SettingsConfigDict(
+        env_prefix="SURVEILLANCE_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     config_dir: Path = Field(
         default=Path("config"), description="use_cases/, partners/ and surveillance.yaml"
@@ -97,12 +101,24 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str = Field(
         default="",
-        description="addresses, comma separated, of proxies whose X-Forwarded-For and -Proto are believed",
+        description="addresses or networks, comma separated, of proxies whose X-Forwarded-For and -Proto are "
+        "believed",
     )
     chromium: str = Field(
         default="", description="path of Chromium, for reports as PDF; empty: looked for by its usual names"
     )
     log_format: str = Field(default="console", pattern="^(console|json)$", description="console or json")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, text: str) -> str:
+        """No names, which would match nobody; not everybody, who could then say to be anybody."""
+        for one in filter(None, map(str.strip, text.split(","))):
+            try:
+                ip_network(one)
+            except ValueError as problem:
+                raise ValueError("give IP addresses or networks, such as 10.0.0.5, 10.1.0.0/16") from problem
+        return text
 
     @classmethod
     def settings_customise_sources(

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from surveillance.cli.errors import Mistake
 from surveillance.cli.keys import desk_keys
+from surveillance.releasing import verify_releases
 from surveillance.settings import Settings
 from surveillance.store import audit
 from surveillance.store.database import Store
@@ -29,7 +30,8 @@ def verify(
         str, typer.Option(help="SEQUENCE:MAC as it was published: in the log every midnight.")
     ] = "",
 ) -> None:
-    """Check that no entry was changed, removed or added; with --head, that none was cut off since then."""
+    """Check that no entry was changed, removed or added; with --head, that none was cut off since then; and
+    that the counts that are stored as published are those that were."""
     settings = Settings()
     key, _ = desk_keys(settings)
     try:
@@ -38,7 +40,9 @@ def verify(
         raise Mistake(f"--head: {error}") from error
     with _store(settings) as store, store.reading() as tx:
         last = audit.verify(tx, key, published)
+        counts = verify_releases(tx)
     typer.echo(f"the chain is whole: {last.sequence} entries")
+    typer.echo(f"published counts are as they were published: {counts} periods and blocks")
     typer.echo(str(last))
 
 

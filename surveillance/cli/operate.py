@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -105,9 +105,16 @@ def web() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies or None,
+        **proxies_of(settings),
     )
+
+
+def proxies_of(settings: Settings) -> dict[str, Any]:
+    """Whose word for where a request came from the server believes; nobody's where none is named."""
+    return {
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": settings.trusted_proxies or None,
+    }
 
 
 def broker(port: Annotated[int, typer.Option(help="Loopback port.")] = 9092) -> None:

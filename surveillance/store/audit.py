@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from surveillance.events.canonical import canonical_json
 from surveillance.store.database import Transaction
-from surveillance.store.tables import audit, audit_head
+from surveillance.store.tables_audit import audit, audit_head
 
 _PAGE = 5_000
 
@@ -103,11 +103,12 @@ def listed(
     subject: str | None = None,
     subjects: Collection[str] | None = None,
     before: int | None = None,
-    limit: int = 100,
+    limit: int | None = 100,
 ) -> list[tuple[int, Entry]]:
     """Entries that meet every filter given, with their sequence, the newest first.
 
     `subject` may end in `*`. `subjects`: none but those. `before`: of a smaller sequence.
+    `limit`: None for all of them.
     """
     query = select(audit).order_by(audit.c.sequence.desc()).limit(limit)
     if by is not None:

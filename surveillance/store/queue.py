@@ -18,6 +18,10 @@ FINISHED = (State.NOT_A_CLUSTER, State.CLOSED, State.MERGED)
 _FINISHED = tuple(state.value for state in FINISHED)
 
 
+Reach = frozenset[tuple[str, str]]
+"""Pairs of use case and scope whose alerts a person may see."""
+
+
 class View(StrEnum):
     """A person's ways of looking at the alerts; all but the last leave out what is finished."""
 
@@ -30,14 +34,14 @@ class View(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which alerts a person asks for: `within` are the pairs of use case and scope that they may see.
+    """Which alerts a person asks for.
 
     `at`: what is overdue then. A filter that is None lets everything through.
     """
 
     person: str
     at: datetime
-    within: frozenset[tuple[str, str]]
+    within: Reach
     use_case: str | None = None
     scope: str | None = None
     severity: str | None = None
@@ -154,12 +158,17 @@ def revisions(tx: Transaction, known: Mapping[str, int]) -> dict[str, Revision]:
     return {row.id: Revision(*row[1:]) for row in rows if known.get(row.id) != row.revision}
 
 
-def mark_of_changes(tx: Transaction) -> tuple[int, int]:
-    """How many alerts there are, and the sum of their revisions: it rises with every change of any alert.
+Mark = tuple[int, int]
+"""How many alerts there are, and the sum of their revisions: it rises with every change of any of them.
 
-    Whenever the transaction of the change began; times of changes would come out of order.
-    """
-    count, revisions_made = tx.execute(select(func.count(), func.sum(alerts.c.revision))).one()
+Whenever the transaction of the change began; times of changes would come out of order.
+"""
+
+
+def mark_of_changes(tx: Transaction, within: Reach | None = None) -> Mark:
+    """The mark of all alerts, or of those within reach: a mark of others would tell that they change."""
+    query = select(func.count(), func.sum(alerts.c.revision))
+    count, revisions_made = tx.execute(query if within is None else query.where(_within(within))).one()
     return int(count), int(revisions_made or 0)
 
 
@@ -190,20 +199,29 @@ def _listed(tx: Transaction, ids: Sequence[str], person: str) -> list[Listed]:
 
 
 def _chosen(choice: Choice) -> ColumnElement[bool]:
-    """The person's alerts that meet every filter; nothing is within reach of nobody."""
-    scopes: dict[str, list[str]] = {}
-    for use_case, scope in sorted(choice.within):
-        if choice.use_case in (None, use_case) and choice.scope in (None, scope):
-            scopes.setdefault(use_case, []).append(scope)
-    within = [
-        and_(alerts.c.use_case == u, alerts.c.scope.in_(of_use_case)) for u, of_use_case in scopes.items()
+    """The person's alerts that meet every filter."""
+    asked = [
+        (use_case, scope)
+        for use_case, scope in choice.within
+        if choice.use_case in (None, use_case) and choice.scope in (None, scope)
     ]
-    filters = [or_(false(), *within)]
+    filters = [_within(frozenset(asked))]
     if choice.severity is not None:
         filters.append(alerts.c.severity == choice.severity)
     if choice.state is not None:
         filters.append(alerts.c.state == choice.state.value)
     return and_(*filters)
+
+
+def _within(reach: Reach) -> ColumnElement[bool]:
+    """Nothing is within reach of nobody."""
+    scopes: dict[str, list[str]] = {}
+    for use_case, scope in sorted(reach):
+        scopes.setdefault(use_case, []).append(scope)
+    within = [
+        and_(alerts.c.use_case == u, alerts.c.scope.in_(of_use_case)) for u, of_use_case in scopes.items()
+    ]
+    return or_(false(), *within)
 
 
 def _in_view(view: View, choice: Choice) -> ColumnElement[bool]:

@@ -103,6 +103,13 @@ def published_blocks(
     return [Block(*row) for row in rows]
 
 
+def published_series(tx: Transaction) -> list[tuple[str, str]]:
+    """Every use case and scope of which something is published."""
+    of_periods = select(releases.c.use_case, releases.c.scope)
+    of_blocks = select(release_blocks.c.use_case, release_blocks.c.scope)
+    return sorted((use_case, scope) for use_case, scope in tx.execute(of_periods.union(of_blocks)))
+
+
 def taken_days(tx: Transaction, use_case: str, scopes: Collection[str]) -> list[tuple[date, date]]:
     """First and last day of every period that is published in one of these scopes."""
     rows = tx.execute(

@@ -175,14 +175,12 @@ def _epicurve(
     timeliness: Iterable[Timeliness],
 ) -> Epicurve:
     """Members at any place once each; the others at the leading place, in the alert's areas."""
-    place = leading_place(alert, use_case)
+    place, areas = leading_place(alert, use_case), frozenset(alert.areas)
     members = {counted.case.key: counted.case.day for counted in inside}
     others = [
         counted.case.day
         for counted in cases
-        if counted.case.place == place
-        and counted.case.area in alert.areas
-        and counted.case.key not in members
+        if counted.case.place == place and counted.case.area in areas and counted.case.key not in members
     ]
     delay = settled_after_days(timeliness)
     return draw_epicurve(members.values(), others, alert.start, alert.end, alert.as_of, delay)

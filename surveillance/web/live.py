@@ -18,6 +18,12 @@ WAITING_AT_MOST = 1_000
 log = structlog.get_logger(__name__)
 Look = Callable[[Mapping[str, int]], Mapping[str, Revision]]
 Changed = tuple[str, Revision]
+Missed = Callable[[], bool]
+
+
+def nothing_missed() -> bool:
+    """For who has read nothing yet."""
+    return False
 
 
 @dataclass(eq=False)
@@ -30,14 +36,22 @@ class Watcher:
     _known: dict[str, int] = field(default_factory=dict)
     _listeners: set["asyncio.Queue[Changed]"] = field(default_factory=set)
     _watching: "asyncio.Task[None] | None" = None
+    _looked: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def changes(self, stream_seconds: float = STREAM_SECONDS) -> AsyncIterator[Changed]:
-        """What changes from now on. It ends after a while: whoever goes on listening is asked who they are.
+    async def changes(
+        self, missed: Missed = nothing_missed, stream_seconds: float = STREAM_SECONDS
+    ) -> AsyncIterator[Changed | None]:
+        """What changes from now on; first None where something changed since the listener read last.
 
-        A listener who takes nothing for very long is let go, for the same reason.
+        It ends after a while: whoever goes on listening is asked who they are. A listener who takes nothing
+        for very long is let go, for the same reason. `missed` is asked when every later change will be told:
+        between the two nothing is lost.
         """
         ends_at = monotonic() + stream_seconds
         with self._listening() as waiting:
+            await self._looked.wait()
+            if await _is_true(missed):
+                yield None
             while not waiting.full():
                 try:
                     yield await asyncio.wait_for(waiting.get(), ends_at - monotonic())
@@ -49,6 +63,7 @@ class Watcher:
         waiting: asyncio.Queue[Changed] = asyncio.Queue(WAITING_AT_MOST)
         self._listeners.add(waiting)
         if self._watching is None:
+            self._looked = asyncio.Event()
             self._watching = asyncio.create_task(self._watch())
         try:
             yield waiting
@@ -73,8 +88,18 @@ class Watcher:
             return
         finally:
             self.looks += 1
+            self._looked.set()
         self._known |= {alert_id: now.revision for alert_id, now in found.items()}
         for listener in self._listeners if tell else ():
             for changed in found.items():
                 with suppress(asyncio.QueueFull):
                     listener.put_nowait(changed)
+
+
+async def _is_true(missed: Missed) -> bool:
+    """With the database away nobody knows: then the listener had better read again."""
+    try:
+        return await run_in_threadpool(missed)
+    except Exception as problem:
+        log.warning("cannot look for missed alerts", problem=type(problem).__name__)
+        return True

@@ -16,12 +16,10 @@ from surveillance.web.partners import PartnerRow, partner_rows
 from surveillance.web.source import AlertSource
 from surveillance.web.summary import (
     Due,
-    Summary,
     Watched,
     due_in_words,
     page_zone,
     rank_of,
-    summarise,
     watched,
 )
 
@@ -129,9 +127,9 @@ class QueuePage:
 
 def queue_page(source: AlertSource, person: Person, asked: Asked, now: datetime) -> QueuePage:
     """One page of one view of the person's alerts, as of `now`."""
-    choice = _choice(source, person, asked, now)
+    choice = choice_of(source, person, asked, now)
     counts = source.counts(choice)
-    cut = Cut(asked.view, _ranks(source), (asked.page - 1) * PAGE_LENGTH, PAGE_LENGTH)
+    cut = Cut(asked.view, ranks_of(source), (asked.page - 1) * PAGE_LENGTH, PAGE_LENGTH)
     listed = source.listed(choice, cut)
     found = counts[asked.view]
     reads_cases = person.may(Permission.READ_CASES)
@@ -153,55 +151,14 @@ def queue_page(source: AlertSource, person: Person, asked: Asked, now: datetime)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class AlertsPage:
-    """A page of one view in full, for programs. `next`: the address of the page after it."""
-
-    at_words: str
-    view: View
-    page: int
-    found: int
-    next: str | None
-    alerts: tuple[Summary, ...]
-    watched: tuple[Watched, ...]
-    partners: tuple[PartnerRow, ...]
-
-
-def alerts_page(source: AlertSource, person: Person, asked: Asked, size: int, now: datetime) -> AlertsPage:
-    """So many of the person's alerts whose cases they may read, as of `now`: only these are loaded."""
-    choice = _choice(source, person, asked, now, Permission.READ_CASES)
-    found = source.counts(choice)[asked.view]
-    cut = Cut(asked.view, _ranks(source), (asked.page - 1) * size, size)
-    listed = source.listed(choice, cut)
-    in_full = source.in_full([one.id for one in listed])
-    last = source.steps({one.id: alert.revision - 1 for one in listed if (alert := in_full.get(one.id))})
-    zone = page_zone(source)
-    following = {"view": asked.view.value, **asked.filters, "page": asked.page + 1, "size": size}
-    return AlertsPage(
-        at_words=words.at_time(now, zone),
-        view=asked.view,
-        page=asked.page,
-        found=found,
-        next=f"/api/alerts?{urlencode(following)}" if cut.first + size < found else None,
-        alerts=tuple(summarise(source, in_full[i], steps[-1], now) for i, steps in _in_order(listed, last)),
-        watched=watched(source),
-        partners=partner_rows(source.timeliness(), now, zone),
-    )
-
-
-def _in_order(
-    listed: Sequence[Listed], steps: Mapping[str, Sequence[Step]]
-) -> Sequence[tuple[str, Sequence[Step]]]:
-    return [(one.id, steps[one.id]) for one in listed if steps.get(one.id)]
-
-
-def _choice(
+def choice_of(
     source: AlertSource,
     person: Person,
     asked: Asked,
     now: datetime,
     permission: Permission = Permission.READ_ALERTS,
 ) -> Choice:
+    """What is asked for, among the alerts for which the person has the permission."""
     return Choice(
         person=person.id,
         at=now,
@@ -213,7 +170,8 @@ def _choice(
     )
 
 
-def _ranks(source: AlertSource) -> dict[tuple[str, str], int]:
+def ranks_of(source: AlertSource) -> dict[tuple[str, str], int]:
+    """By use case and severity, its place among the bands."""
     return {(u.id, band.name): rank for u in source.use_cases.values() for rank, band in enumerate(u.bands)}
 
 

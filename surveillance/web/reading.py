@@ -24,7 +24,7 @@ from surveillance.store.around import Near, cases_around
 from surveillance.store.codec import to_json
 from surveillance.store.database import Store
 from surveillance.store.deliveries import Attempt, Delivery
-from surveillance.store.queue import Choice, Cut, Listed, Revision, Step, View
+from surveillance.store.queue import Choice, Cut, Listed, Mark, Reach, Revision, Step, View
 from surveillance.store.seen import Seen, seen_by
 from surveillance.store.timeliness import report_delays
 from surveillance.use_case.model import Scope, UseCase
@@ -122,6 +122,11 @@ class Reading:
             if queue.mark_of_changes(tx) == (len(known), sum(known.values())):
                 return {}
             return queue.revisions(tx, known)
+
+    def mark(self, within: Reach) -> Mark:
+        """What rises with every change of an alert within reach."""
+        with self.store.reading() as tx:
+            return queue.mark_of_changes(tx, within)
 
     def known(self, alert_id: str, revision: int) -> Known | None:
         """One revision of an alert with the evaluation behind it."""

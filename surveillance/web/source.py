@@ -12,7 +12,7 @@ from surveillance.line_list.duplicates import CountedCase, Pair
 from surveillance.line_list.record import RecordKey
 from surveillance.store.deliveries import Attempt, Delivery
 from surveillance.store.evaluations import Evaluation
-from surveillance.store.queue import Choice, Cut, Listed, Revision, Step, View
+from surveillance.store.queue import Choice, Cut, Listed, Mark, Reach, Revision, Step, View
 from surveillance.store.seen import Seen
 from surveillance.use_case.model import Partner, Scope, UseCase
 
@@ -80,10 +80,6 @@ class AlertSource(Protocol):
         """Whether alerts can be read now."""
         ...
 
-    def alerts(self) -> Sequence[tuple[Alert, AlertChange]]:
-        """Every alert with the last row of its history."""
-        ...
-
     def counts(self, choice: Choice) -> Mapping[View, int]:
         """How many of the alerts chosen each view shows."""
         ...
@@ -106,6 +102,10 @@ class AlertSource(Protocol):
 
     def revisions(self, known: Mapping[str, int]) -> Mapping[str, Revision]:
         """Every alert whose revision is not the one known; quick where nothing changed at all."""
+        ...
+
+    def mark(self, within: Reach) -> Mark:
+        """What rises with every change of an alert within reach."""
         ...
 
     def known(self, alert_id: str, revision: int) -> Known | None:

@@ -9,7 +9,7 @@ from command import Run
 
 from small_house import House, incident, load_house
 from surveillance.store.database import Store
-from surveillance.store.tables import audit
+from surveillance.store.tables_audit import audit
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from small_house import House, incident, load_house
 from surveillance.store.database import Store
-from surveillance.store.tables import audit
+from surveillance.store.tables_audit import audit
 
 WEEK, IN_WEEK = "2025-W25", "2025-06-18T06:00:00Z"  # known by the real clock, which commands go by
 

@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Executable, delete, update
 
 from small_house import TODAY, USE_CASE, House, incident, load_house, message
 from surveillance.configuration import Configuration
 from surveillance.disclosure.protection import bounds, total
-from surveillance.releasing import release_due, release_history, series_of
+from surveillance.releasing import release_due, release_history, series_of, verify_releases
 from surveillance.settings import Settings
 from surveillance.store import audit, releases
 from surveillance.store.database import Store
+from surveillance.store.tables_releases import release_blocks
+from surveillance.store.tables_releases import releases as releases_table
 from surveillance.use_case.model import Publication
 
 KEY = b"a key of thirty-two bytes or more"
@@ -148,6 +151,30 @@ def test_every_release_is_signed_off_in_the_audit_chain(planet: House) -> None:
         *("2250-04-01", "2250-05-01"),
     ]
     assert {(e.by, e.act) for e in entries} == {("service", "released")}
+
+
+CHANGED = {
+    "a period was changed": update(releases_table)
+    .where(releases_table.c.first_day == APRIL)
+    .values(cases=500),
+    "tables were changed": update(release_blocks).values(tables={"area": {"n1": 45}}),
+    "tables were removed": delete(release_blocks),
+    "a period was moved": update(releases_table)
+    .where(releases_table.c.first_day == APRIL)
+    .values(first_day=date(2250, 4, 2)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
+def test_what_is_stored_as_published_is_held_to_the_audit_chain(planet: House, change: Executable) -> None:
+    planet.report(*cases((date(2250, 1, 5), "n1", 30)))
+    publish_history(planet)
+    with planet.store.reading() as tx:
+        assert verify_releases(tx) == 12  # five periods and a block in each scope
+    with planet.store.transaction() as tx:
+        tx.execute(change)
+    with planet.store.reading() as tx, pytest.raises(audit.Broken, match=f"release/{USE_CASE}/north, 2250"):
+        verify_releases(tx)
 
 
 def test_a_scope_that_shares_areas_with_one_before_it_is_not_published(configuration: Configuration) -> None:

@@ -12,8 +12,8 @@ from store_factories import T0, minutes
 from surveillance.store import audit
 from surveillance.store.audit import Broken, Entry, Head
 from surveillance.store.database import Store
-from surveillance.store.tables import audit as entries
-from surveillance.store.tables import audit_head
+from surveillance.store.tables_audit import audit as entries
+from surveillance.store.tables_audit import audit_head
 
 KEY = b"k" * 32
 

@@ -115,6 +115,7 @@ def test_the_mark_of_changes_rises_with_every_change_whatever_its_time(filled: S
         alerts.save(tx, [change("late", 2, changed_at=T0 - timedelta(days=1))])
     with filled.reading() as tx:
         assert queue.mark_of_changes(tx) == (before[0], before[1] + 1)
+        assert queue.mark_of_changes(tx, frozenset()) == (0, 0), "of what is out of reach it tells nothing"
         changed = queue.revisions(tx, {one: now.revision for one, now in known.items()})
     assert changed == {"late": (2, "example", "county")}
 

@@ -22,7 +22,7 @@ from surveillance.line_list.record import Case, RecordKey
 from surveillance.store import alerts
 from surveillance.store.database import Store
 from surveillance.store.deliveries import Attempt, Delivery
-from surveillance.store.queue import Choice, Cut, Listed, Revision, Step, View
+from surveillance.store.queue import Choice, Cut, Listed, Mark, Reach, Revision, Step, View
 from surveillance.store.seen import Seen
 from surveillance.use_case.model import Partner, Scope, UseCase
 from surveillance.web.reading import Reading
@@ -181,6 +181,9 @@ class InventedSource:
 
     def revisions(self, known: Mapping[str, int]) -> Mapping[str, Revision]:
         return self.stored.revisions(known)
+
+    def mark(self, within: Reach) -> Mark:
+        return self.stored.mark(within)
 
     def known(self, alert_id: str, revision: int) -> Known | None:
         return self.stored.known(alert_id, revision)

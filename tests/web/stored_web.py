@@ -17,7 +17,7 @@ from surveillance.access.role import Role
 from surveillance.deciding import Desk
 from surveillance.store import audit
 from surveillance.store.database import Store
-from surveillance.store.tables import audit as audit_table
+from surveillance.store.tables_audit import audit as audit_table
 from surveillance.web.app import make_web
 from surveillance.web.house import OpenDoor
 from surveillance.web.reading import Reading

@@ -128,7 +128,7 @@ def test_an_account_that_is_not_there_is_not_found(operator: Browser, account: s
 def test_no_secret_is_in_the_audit_chain(service: Service, operator: Browser) -> None:
     password = secret(operator.post("/accounts", operator.csrf, name="new-one", role="viewer", **ALL).text)
     token = secret(operator.post("/accounts/new-one/tokens", operator.csrf, purpose="a chart").text)
-    from surveillance.store.tables import audit as entries
+    from surveillance.store.tables_audit import audit as entries
 
     with service.store.reading() as tx:
         said = str([row.facts for row in tx.execute(entries.select())])

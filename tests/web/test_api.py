@@ -94,6 +94,18 @@ def test_the_map_holds_every_unfinished_alert_and_its_circles() -> None:
     assert set(kinds.values()) == {"Polygon"}, "each of these alerts has a circle, which comes last"
 
 
+def test_pages_of_the_map_hold_every_alert_once() -> None:
+    web, following, seen = client(a_full_day()), "/api/alerts.geojson?size=3", list[str]()
+    while following:
+        page = web.get(following).json()
+        found = [f["properties"]["alert"] for f in page["features"] if f["properties"]["kind"] == "areas"]
+        assert len(found) <= 3
+        seen += found
+        following = page["next"]
+    assert len(seen) == len(set(seen)) == page["found"] == 4
+    assert web.get("/api/alerts.geojson?size=1000").status_code == 422
+
+
 def test_one_alert_on_the_map_tells_its_cases_by_area() -> None:
     found = features(client(one_alert()), "/api/alerts/alert-1.geojson")
     areas = [f for f in found if f["properties"]["kind"] == "area"]

@@ -49,7 +49,7 @@ class Looks:
         return {one: now for one, now in self.held.items() if known.get(one) != now.revision}
 
 
-async def first(changes: AsyncIterator[Changed]) -> Changed:
+async def first(changes: AsyncIterator[Changed | None]) -> Changed | None:
     async with aclosing(changes) as listening:  # type: ignore[type-var]
         return await anext(listening)  # type: ignore[arg-type]
 
@@ -58,7 +58,7 @@ def test_a_hundred_who_listen_cost_one_look_at_a_time_and_all_of_them_hear_it() 
     looks = Looks()
     looks.held["old"] = Revision(4, "u", "s")
 
-    async def listen() -> list[Changed]:
+    async def listen() -> list[Changed | None]:
         watcher = Watcher(looks, every_seconds=0.05)
         heard = [asyncio.create_task(first(watcher.changes())) for _ in range(100)]
         await asyncio.sleep(0.3)
@@ -75,21 +75,21 @@ def test_nobody_looks_while_nobody_listens() -> None:
     async def listen() -> int:
         watcher = Watcher(looks, every_seconds=0.01)
         task = asyncio.create_task(first(watcher.changes()))
-        await asyncio.sleep(0.1)
+        while looks.asked <= 2:
+            await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.sleep(0.05)
         asked = looks.asked
         await asyncio.sleep(0.1)
         return looks.asked - asked
 
-    assert asyncio.run(listen()) == 0
-    assert looks.asked > 2
+    assert asyncio.run(asyncio.wait_for(listen(), 30)) == 0
 
 
 def test_what_changes_while_the_database_is_away_is_told_when_it_is_back() -> None:
     looks = Looks()
 
-    async def listen() -> Changed:
+    async def listen() -> Changed | None:
         watcher = Watcher(looks, every_seconds=0.01)
         heard = asyncio.create_task(first(watcher.changes()))
         await asyncio.sleep(0.05)
@@ -102,10 +102,41 @@ def test_what_changes_while_the_database_is_away_is_told_when_it_is_back() -> No
 
 
 def test_a_stream_ends_after_a_while_so_that_who_listens_is_asked_again() -> None:
-    async def listen() -> list[Changed]:
-        return [changed async for changed in Watcher(Looks(), every_seconds=0.01).changes(0.1)]
+    async def listen() -> list[Changed | None]:
+        watcher = Watcher(Looks(), every_seconds=0.01)
+        return [changed async for changed in watcher.changes(stream_seconds=0.1)]
 
     assert asyncio.run(asyncio.wait_for(listen(), 5)) == []
+
+
+def test_a_change_is_told_whether_it_comes_before_or_after_the_first_look() -> None:
+    looks = Looks()
+    looks.held["old"] = Revision(1, "u", "s")
+    shown = dict(looks.held)
+
+    async def listen(watcher: Watcher) -> Changed | None:
+        return await asyncio.wait_for(first(watcher.changes(lambda: looks.held != shown)), 5)
+
+    async def both() -> tuple[Changed | None, Changed | None]:
+        watcher = Watcher(looks, every_seconds=0.05)
+        late = asyncio.create_task(listen(watcher))
+        while not looks.asked:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        looks.held["new"] = Revision(1, "u", "s")
+        return await late, await listen(Watcher(looks, every_seconds=60))
+
+    assert asyncio.run(both()) == (("new", Revision(1, "u", "s")), None)
+
+
+def test_who_cannot_be_told_whether_something_was_missed_reads_again() -> None:
+    def away() -> bool:
+        raise ConnectionError
+
+    async def listen() -> Changed | None:
+        return await asyncio.wait_for(first(Watcher(Looks(), every_seconds=60).changes(away)), 5)
+
+    assert asyncio.run(listen()) is None
 
 
 @contextmanager
@@ -149,6 +180,35 @@ def test_a_change_out_of_reach_is_not_told() -> None:
         with source.stored.store.transaction() as tx:
             alerts.save(tx, [opened(theirs)])
         assert told(lines) == {"id": "theirs", "revision": 1}
+
+
+def page_and_stream(source: InventedSource, grants: Grant, between: AlertChange) -> str:
+    """The first words of the stream of a queue, where an alert is stored between the two."""
+    app = make_web(source, DESK, now=lambda: NOW, door=OpenDoor(Person("lead-9", (grants,))))  # type: ignore[arg-type]
+    with served(app) as address:
+        stream_of = re.search(r'sse-connect="([^"]+)"', httpx.get(address).text)
+        assert stream_of is not None
+        with source.stored.store.transaction() as tx:
+            alerts.save(tx, [between])
+        with httpx.stream("GET", f"{address}{stream_of[1]}", timeout=3) as stream:
+            assert stream.status_code == 200
+            try:
+                return next(line for line in stream.iter_lines() if line.startswith("event: "))
+            except httpx.ReadTimeout:
+                return "nothing"
+
+
+def test_an_alert_stored_after_the_page_and_before_its_stream_is_told() -> None:
+    source = one_alert()
+    change = strengthened(source.changes[0].alert)
+    assert page_and_stream(source, Grant(Role.LEAD), change) == "event: missed"
+
+
+def test_that_something_changed_out_of_reach_is_not_told_either() -> None:
+    source = one_alert()
+    change = strengthened(source.changes[0].alert)
+    theirs = Grant(Role.ANALYST, scopes=frozenset({"new-york"}))
+    assert page_and_stream(source, theirs, change) == "nothing"
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from visiting import AUDIT_KEY, PASSWORD, Browser, NewService, Service
 from surveillance.access.person import Grant
 from surveillance.store import audit
 from surveillance.store.sign_in_failures import FREE_ATTEMPTS
-from surveillance.store.tables import audit as entries
+from surveillance.store.tables_audit import audit as entries
 from surveillance.web.limits import Limits
 from surveillance.web.session import Seal, begin
 

@@ -59,7 +59,16 @@ class FeatureCollection(Answer):
     features: tuple[Feature, ...]
 
 
-def features_of_alerts(alerts: Iterable[tuple[Alert, AreaTable]]) -> FeatureCollection:
+class AlertFeatures(FeatureCollection):
+    """A page of alerts on the map."""
+
+    found: int
+    """How many alerts the view has."""
+    next: str | None
+    """The address of the page after this one."""
+
+
+def features_of_alerts(alerts: Iterable[tuple[Alert, AreaTable]]) -> tuple[Feature, ...]:
     """Per alert its areas as one feature, and its circles."""
     grounds: dict[str, Ground] = {}
     features: list[Feature] = []
@@ -68,7 +77,7 @@ def features_of_alerts(alerts: Iterable[tuple[Alert, AreaTable]]) -> FeatureColl
         whole = _properties(alert, "areas", observed=alert.observed)
         features += [Feature(geometry=_geometry(alert.areas, ground), properties=whole)]
         features += _circles(alert, ground)
-    return FeatureCollection(features=tuple(features))
+    return tuple(features)
 
 
 def features_of_alert(alert: Alert, areas: AreaTable, cases: Sequence[CountedCase]) -> FeatureCollection:

@@ -8,18 +8,23 @@ from pydantic import Field
 
 from surveillance.access.person import Person
 from surveillance.access.role import Permission
-from surveillance.web.api import models
+from surveillance.web.api import models_alerts, models_cases, models_reports
 from surveillance.web.api.answer import GEOJSON, PROBLEMS, UNCHANGED, answer
-from surveillance.web.api.geojson import FeatureCollection, features_of_alert, features_of_alerts
+from surveillance.web.api.geojson import (
+    AlertFeatures,
+    FeatureCollection,
+    features_of_alert,
+    features_of_alerts,
+)
 from surveillance.web.api.openapi import describe
 from surveillance.web.asked import AskedPage
 from surveillance.web.detail import AlertPage, alert_page
 from surveillance.web.house import House, needs
-from surveillance.web.queue import Asked, alerts_page
+from surveillance.web.paged import alerts_page, part_of_alerts
+from surveillance.web.queue import Asked
 from surveillance.web.rooms.cases import read_cases, read_record
 from surveillance.web.rooms.queue import AskingFor
 from surveillance.web.rooms.reports import Anybody, Name, read_week
-from surveillance.web.summary import FINISHED
 
 
 class GeoJson(Response):
@@ -54,17 +59,17 @@ def _add_geojson(app: FastAPI, house: House) -> None:
         "tags": ["Map"],
     }
 
-    @app.get("/api/alerts.geojson", **shown)
-    def alerts_on_the_map(request: Request, person: Reader) -> Response:
-        """Every unfinished alert: its areas as one feature, and the circle of each detector that has one."""
-        source = house.source
-        mine = [
-            (alert, source.areas(alert.scope))
-            for alert, _ in source.alerts()
-            if alert.state not in FINISHED and person.may(Permission.READ_CASES, alert.scope, alert.use_case)
-        ]
-        house.record(person, "viewed", "alerts", form="geojson")
-        return answer(request, features_of_alerts(mine), GEOJSON)
+    @app.get("/api/alerts.geojson", **shown | {"response_model": AlertFeatures})
+    def alerts_on_the_map(
+        request: Request, person: Reader, asking: Annotated[AskingAlerts, Query()]
+    ) -> Response:
+        """A view of the alerts, a page at a time (follow `next`): the areas of each as one feature, and the
+        circle of each detector that has one."""
+        asked, path = Asked(**asking.model_dump(exclude={"size"})), "/api/alerts.geojson"
+        part = part_of_alerts(house.source, person, asked, asking.size, house.now(), path)
+        house.record(person, "viewed", "alerts", form="geojson", view=str(asked.view), page=asked.page)
+        on_map = features_of_alerts((alert, house.source.areas(alert.scope)) for alert in part.alerts)
+        return answer(request, AlertFeatures(features=on_map, found=part.found, next=part.next), GEOJSON)
 
     @app.get("/api/alerts/{alert_id}.geojson", **shown)
     def alert_on_the_map(request: Request, person: Reader, alert_id: str) -> Response:
@@ -77,17 +82,22 @@ def _add_geojson(app: FastAPI, house: House) -> None:
 
 
 def _add_alerts(app: FastAPI, house: House) -> None:
-    @app.get("/api/alerts", response_model=models.AlertsPage, responses=PROBLEMS | UNCHANGED, tags=["Alerts"])
+    @app.get(
+        "/api/alerts",
+        response_model=models_alerts.AlertsPage,
+        responses=PROBLEMS | UNCHANGED,
+        tags=["Alerts"],
+    )
     def alerts(request: Request, person: Reader, asking: Annotated[AskingAlerts, Query()]) -> Response:
         """A view of the alerts, a page at a time (follow `next`): the strongest first, candidates last."""
         asked = Asked(**asking.model_dump(exclude={"size"}))
         page = alerts_page(house.source, person, asked, asking.size, house.now())
         house.record(person, "viewed", "alerts", form="json", view=str(asked.view), page=asked.page)
-        return answer(request, models.AlertsPage.model_validate(page))
+        return answer(request, models_alerts.AlertsPage.model_validate(page))
 
     @app.get(
         "/api/alerts/{alert_id}",
-        response_model=models.AlertPage,
+        response_model=models_alerts.AlertPage,
         responses=PROBLEMS | UNCHANGED,
         tags=["Alerts"],
     )
@@ -99,28 +109,30 @@ def _add_alerts(app: FastAPI, house: House) -> None:
 
 
 def _add_cases(app: FastAPI, house: House) -> None:
-    @app.get("/api/cases", response_model=models.Cases, responses=PROBLEMS | UNCHANGED, tags=["Line list"])
+    @app.get(
+        "/api/cases", response_model=models_cases.Cases, responses=PROBLEMS | UNCHANGED, tags=["Line list"]
+    )
     def cases(request: Request, person: Reader, asked: Annotated[AskedPage, Query()]) -> Response:
         """The line list as known now, a page at a time: cases, or what does not count for a reason."""
         _, page = read_cases(house, person, asked, "json")
-        return answer(request, models.Cases.model_validate(page))
+        return answer(request, models_cases.Cases.model_validate(page))
 
     @app.get(
         "/api/cases/{partner}/{kind}/{record_id}",
-        response_model=models.RecordPage,
+        response_model=models_cases.RecordPage,
         responses=PROBLEMS | UNCHANGED,
         tags=["Line list"],
     )
     def record(request: Request, person: Reader, partner: str, kind: str, record_id: str) -> Response:
         """One record: its versions and what each changed, what counts it, and what it belongs to."""
         page = read_record(house, person, partner, kind, record_id, "json")
-        return answer(request, models.RecordPage.model_validate(page))
+        return answer(request, models_cases.RecordPage.model_validate(page))
 
 
 def _add_reports(app: FastAPI, house: House) -> None:
     @app.get(
         "/api/reports/weekly",
-        response_model=models.WeeklyReport,
+        response_model=models_reports.WeeklyReport,
         responses=PROBLEMS | UNCHANGED,
         tags=["Reports"],
     )
@@ -129,9 +141,11 @@ def _add_reports(app: FastAPI, house: House) -> None:
     ) -> Response:
         """Cases of a week against usual, and its alerts; published periods for whoever may not read cases."""
         report = read_week(house, person, use_case, scope, week, "json")
-        return answer(request, models.WeeklyReport.model_validate(report))
+        return answer(request, models_reports.WeeklyReport.model_validate(report))
 
 
-def _alert(page: AlertPage) -> models.AlertPage:
-    shown = {name: getattr(page, name) for name in models.AlertPage.model_fields if name != "cases_per_day"}
-    return models.AlertPage.model_validate({**shown, "cases_per_day": page.epicurve.bars})
+def _alert(page: AlertPage) -> models_alerts.AlertPage:
+    shown = {
+        name: getattr(page, name) for name in models_alerts.AlertPage.model_fields if name != "cases_per_day"
+    }
+    return models_alerts.AlertPage.model_validate({**shown, "cases_per_day": page.epicurve.bars})

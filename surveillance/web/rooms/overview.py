@@ -50,7 +50,12 @@ def add_to(app: FastAPI, house: House) -> None:
     """Adds the page, its JSON and the outlines of its map."""
     desk = Answering(house)
     app.state.warm = desk.warm
+    _add_page(app, house, desk)
+    _add_figures(app, desk)
+    _add_outlines(app, house)
 
+
+def _add_page(app: FastAPI, house: House, desk: "Answering") -> None:
     @app.get("/overview", response_class=HTMLResponse, include_in_schema=False)
     def overview(person: Reader, request: Request) -> HTMLResponse:
         if not subjects(person, house.desk.configuration):
@@ -70,6 +75,8 @@ def add_to(app: FastAPI, house: House) -> None:
             support_lines=page.question.use_case.wording.support_lines,
         )
 
+
+def _add_figures(app: FastAPI, desk: "Answering") -> None:
     @app.get("/api/overview", responses=PROBLEMS, tags=["Overview"])
     def figures(
         person: Reader,
@@ -95,6 +102,8 @@ def add_to(app: FastAPI, house: House) -> None:
         page = desk.answer(person, dict(request.query_params))
         return JSONResponse(_as_geojson(page), media_type=GEOJSON)
 
+
+def _add_outlines(app: FastAPI, house: House) -> None:
     @app.get("/api/scopes/{scope}/outlines/{level}.geojson", responses=PROBLEMS, tags=["Geography"])
     def outlines(person: Reader, scope: str, level: str) -> Response:
         """The outlines of the units of a level. They tell of nobody."""

@@ -12,6 +12,7 @@ from surveillance.alerting.alert import State
 from surveillance.store.queue import View
 from surveillance.web.house import House, needs
 from surveillance.web.queue import Asked, queue_page
+from surveillance.web.rooms.live import mark_for
 
 REFRESH_SECONDS = 30
 Reader = Annotated[Person, needs(Permission.READ_ALERTS)]
@@ -42,6 +43,7 @@ def add_to(app: FastAPI, house: House) -> None:
     def queue(
         person: Reader, asking: Annotated[Asking, Query()], hx_request: Annotated[bool, Header()] = False
     ) -> HTMLResponse:
+        mark = mark_for(house.source, person)
         asked = Asked(**asking.model_dump(exclude={"refresh"}))
         page = queue_page(house.source, person, asked, house.now())
         if hx_request:  # an open page keeps its list up to date: that somebody looks is known already
@@ -49,4 +51,4 @@ def add_to(app: FastAPI, house: House) -> None:
         house.record(person, "viewed", "alerts", view=str(asked.view), page=asked.page, **asked.filters)
         seconds = None if asking.refresh == "off" else REFRESH_SECONDS
         live = person.may(Permission.READ_CASES)
-        return house.render("queue.html", person, queue=page, refresh_seconds=seconds, live=live)
+        return house.render("queue.html", person, queue=page, refresh_seconds=seconds, live=live, mark=mark)

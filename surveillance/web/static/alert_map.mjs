@@ -37,8 +37,8 @@ function styleOf(drawn, address) {
   return {
     version: 8,
     sources: {
-      areas: { type: "geojson", data: address, tolerance: 0.2 },
-      outlines: { type: "geojson", data: address.replace("areas.geojson", "outlines.geojson") },
+      areas: { type: "geojson", data: address, tolerance: 0.2, buffer: 8 },
+      outlines: { type: "geojson", buffer: 8, data: address.replace("areas.geojson", "outlines.geojson") },
       circles: { type: "geojson", data: { type: "FeatureCollection", features: circles } },
     },
     layers: [
@@ -47,7 +47,7 @@ function styleOf(drawn, address) {
         id: "areas",
         type: "fill",
         source: "areas",
-        paint: { "fill-color": shaded(drawn.areas) },
+        paint: { "fill-antialias": false, "fill-color": shaded(drawn.areas) }, // its edges are drawn below
       },
       {
         id: "edges",

@@ -100,14 +100,18 @@ function byStanding(areas, valueOf, otherwise) {
   return pairs.length ? ["match", ["get", "code"], ...pairs, otherwise] : otherwise;
 }
 
-const absolute = (path) => new URL(path, location.href).href; // the worker that reads it has no address of its own
+function addressesOf({ scope, level }) {
+  const areas = `/api/scopes/${scope}/areas.geojson`;
+  return unitOfArea ? [areas, `/api/scopes/${scope}/outlines/${level}.geojson`] : [areas];
+}
 
-function styleOf({ scope, level }) {
+// Lines are thin: what lies further beyond a tile's edge is drawn by its neighbour, and twice would be once too often.
+const DRAWN = { type: "geojson", tolerance: 0.3, buffer: 8 };
+
+function styleOf([boundaries, outlines]) {
   const codes = unitOfArea ? [...unitOfArea.keys()] : [...units.keys()];
   const chosen = codes.filter((area) => drawing.chosen && unitOf(area) === drawing.chosen);
   const isUnit = unitOfArea !== null;
-  const areas = absolute(`/api/scopes/${scope}/areas.geojson`);
-  const outlines = absolute(`/api/scopes/${scope}/outlines/${level}.geojson`);
   const chosenUnit = ["==", ["get", "code"], drawing.chosen ?? ""];
   const outside = drawing.units.filter((unit) => ["far-higher", "far-lower"].includes(unit[1])).map((unit) => unit[0]);
   const far = outside.length ? ["match", ["get", "code"], outside, true, false] : false;
@@ -115,8 +119,8 @@ function styleOf({ scope, level }) {
   return {
     version: 8,
     sources: {
-      areas: { type: "geojson", data: areas, tolerance: 0.3 },
-      ...(isUnit ? { outlines: { type: "geojson", data: outlines, tolerance: 0.3 } } : {}),
+      areas: { ...DRAWN, data: boundaries },
+      ...(isUnit ? { outlines: { ...DRAWN, data: outlines } } : {}),
     },
     layers: [
       { id: "sea", type: "background", paint: { "background-color": colour("sea") } },
@@ -124,7 +128,7 @@ function styleOf({ scope, level }) {
         id: "areas",
         type: "fill",
         source: "areas",
-        paint: { "fill-antialias": !isUnit, "fill-color": byStanding(codes, (standing) => colour(`s-${standing}`), colour("land")) },
+        paint: { "fill-antialias": false, "fill-color": byStanding(codes, (standing) => colour(`s-${standing}`), colour("land")) },
       },
       { id: "edges", type: "line", source: edges, paint: { "line-color": colour("s-edge"), "line-width": isUnit ? 1 : 0.35 } },
       // A second sign beside the colour: far from what is expected has a strong edge.
@@ -156,11 +160,11 @@ function addWords(map, Popup) {
 }
 
 // Null where there is no WebGL: to ask for it first would cost as much as half the map.
-function makeMap(MapLibre, container, shown) {
+function makeMap(MapLibre, container, style) {
   try {
     return new MapLibre({
       container,
-      style: styleOf(shown),
+      style,
       bounds: drawing.bounds,
       fitBoundsOptions: { padding: 16 },
       attributionControl: false,
@@ -180,15 +184,18 @@ function makeMap(MapLibre, container, shown) {
 async function showMap() {
   const figure = document.getElementById("map");
   if (!figure) return;
+  // As the head asks for it: it arrives while the code of the map is read.
+  const asked = Promise.all(addressesOf(figure.dataset).map((path) => fetch(path).then((answer) => answer.json())));
   const maplibre = await import("/static/vendor/maplibre-gl.mjs");
   maplibre.setWorkerUrl("/static/vendor/maplibre-gl-worker.mjs");
   const canvas = Object.assign(document.createElement("div"), { className: "map-canvas" });
   figure.prepend(canvas);
-  const map = makeMap(maplibre.Map, canvas, figure.dataset);
+  const lines = await asked;
+  const map = makeMap(maplibre.Map, canvas, styleOf(lines));
   if (map === null) return void figure.classList.add("failed");
   map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new maplibre.ScaleControl());
-  dark.addEventListener("change", () => map.setStyle(styleOf(figure.dataset)));
+  dark.addEventListener("change", () => map.setStyle(styleOf(lines)));
   await map.once("idle");
   figure.dataset.drawnMs = Math.round(performance.now());
   addWords(map, maplibre.Popup);

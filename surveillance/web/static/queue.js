@@ -17,13 +17,8 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (facts().summary !== summary) said.textContent = facts().summary;
   summary = facts().summary;
 });
-// What changed while the stream was away was told to nobody: the list is asked for again.
-let opened = false;
-document.addEventListener("htmx:sseOpen", () => {
-  tell("live");
-  if (opened) htmx.trigger("#list", "sse:alert");
-  opened = true;
-});
+// What changed before the stream began, or while it was away, it tells as missed: it knows what the page showed.
+document.addEventListener("htmx:sseOpen", () => tell("live"));
 document.addEventListener("htmx:sseError", () => tell("lost"));
 document.addEventListener("htmx:sseClose", () => tell("lost"));
 tell(document.querySelector("[sse-connect]") ? "lost" : "slow");

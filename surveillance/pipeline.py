@@ -21,6 +21,7 @@ from surveillance.alerting.routing import Told, route
 from surveillance.alerting.severity import grade
 from surveillance.alerting.suppression import Suppressed
 from surveillance.alerting.wording import notice
+from surveillance.answering import answer
 from surveillance.asking import Question, ask, during_the_day, end_of, question_of
 from surveillance.configuration import Configuration
 from surveillance.delivery.parcel import NotTaken
@@ -67,6 +68,7 @@ def ingest(
         letters = tuple(r for r in kept.values() if isinstance(r, DeadLetter))
         revised = revise_line_list(tx, [v for _, v in versions], configuration, intake.now)
         dead_letters.add(tx, letters, intake.place, intake.now)
+        answer(tx, new, versions, revised.outcomes, letters, configuration, intake)
         _request_evaluations(tx, configuration, revised, versions, intake)
         partners.saw(tx, seen_of(new, letters, intake))
     return Ingested(len(messages), versions, letters, revised, intake.repaired)

@@ -40,6 +40,22 @@ def answer(
     partner_months.count(tx, _months(accepted, outcomes, letters))
 
 
+def answer_again(
+    tx: Transaction,
+    message: Message,
+    version: RecordVersion,
+    outcome: Outcome,
+    configuration: Configuration,
+    intake: Intake,
+) -> None:
+    """Answers a message that was refused once and is accepted now. It stays counted as refused."""
+    _mend(tx, [(message, version)], (), intake.now)
+    if configuration.partners[version.key.partner].receipts:
+        named = Named(version.key.record_id, version.version)
+        one = receipt(message, named, "accepted", outcome.value, replayed=True)
+        receipts.add(tx, {version.key.partner: [one]}, intake.now)
+
+
 def measure_stored(store: Store) -> int:
     """Measures the records that were stored before records were measured; how many. Safe to repeat."""
     last, measured = 0, 0

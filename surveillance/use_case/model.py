@@ -171,7 +171,10 @@ class Coverage(Model):
 
 
 class Partner(Model):
-    """Who publishes, what, and for where; one file per partner."""
+    """Who publishes, what, and for where; one file per partner.
+
+    `columns`: by topic, event field -> the column of their files that fills it, or `=constant`.
+    """
 
     id: Slug
     title: str
@@ -181,3 +184,4 @@ class Partner(Model):
     coverage: tuple[Coverage, ...] = Field(min_length=1)
     expected_delay_days: float = Field(default=7.0, ge=0)
     silence_after_hours: float = Field(default=72.0, gt=0)
+    columns: dict[Literal["incidents", "admissions"], dict[str, str]] = {}

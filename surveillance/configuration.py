@@ -175,6 +175,14 @@ class Configuration:
             return False
         return not coverage.within or bool(inside.mask(inside.whole.within(coverage.within)).any())
 
+    @cached_property
+    def scopes_of(self) -> Mapping[str, tuple[str, ...]]:
+        """By partner, the scopes with areas that it has ever covered."""
+        return {
+            partner.id: tuple(s for s in self.regions if any(self._covers(c, s) for c in partner.coverage))
+            for partner in self.partners.values()
+        }
+
     def study_start(self, use_case: UseCase, scope: str, as_of: date) -> date:
         """First day of the study: of the longest past that a detector asks for, but none before the use
         case's start or any coverage."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
-from surveillance.access.role import PERMISSIONS, Permission, Role
+from surveillance.access.role import OF_NAMED_PARTNERS, PERMISSIONS, Permission, Role
 
 Ids = frozenset[str] | None  # None: all there are
 _ALL = "*"
@@ -14,15 +14,22 @@ _ALL = "*"
 class Grant:
     """A role within scopes and use cases; None: within all there are.
 
-    Written as `lead`, `lead:north,south` or `lead:*:dune-fever`: role, scopes, use cases.
+    Written as `lead`, `lead:north,south` or `lead:*:dune-fever`: role, scopes, use cases. The role partner
+    also names its partners, `partner:*:*:alpha`. For them None is nobody: without a partner it reads
+    published counts and nothing else. Partners of any other role are a ValueError.
     """
 
     role: Role
     scopes: Ids = None
     use_cases: Ids = None
+    partners: Ids = None
+
+    def __post_init__(self) -> None:
+        if self.partners is not None and self.role is not Role.PARTNER:
+            raise ValueError(f"a grant is {_GRAMMAR}; a {self.role} is no partner's")
 
     def __str__(self) -> str:
-        parts = [str(self.role), _written(self.scopes), _written(self.use_cases)]
+        parts = [str(self.role), *map(_written, (self.scopes, self.use_cases, self.partners))]
         while parts[-1] == _ALL:
             parts.pop()
         return ":".join(parts)
@@ -31,22 +38,41 @@ class Grant:
     def parse(cls, text: str) -> "Grant":
         """What `str` writes. Raises ValueError, which says how a grant is written."""
         role, *within = text.strip().split(":")
-        if role not in set(Role) or len(within) > 2:
+        if role not in set(Role) or len(within) > 3:
             raise ValueError(f"a grant is {_GRAMMAR}, ROLE one of: {', '.join(Role)}")
-        return cls(Role(role), *map(_read, within))
+        made = cls(Role(role), *map(_read, within))
+        if len(within) == 3 and made.partners is None:
+            raise ValueError(f"a grant is {_GRAMMAR}: * is no partner, name each")
+        return made
 
     def covers(self, scope: str | None, use_case: str | None) -> bool:
         """Whether a place and a subject lie within it; None asks for any."""
         return _within(scope, self.scopes) and _within(use_case, self.use_cases)
 
+    def partners_for(self, permission: Permission) -> Ids:
+        """The partners for whom the grant allows it; None: for all, those to come included."""
+        if permission not in PERMISSIONS[self.role]:
+            return frozenset()
+        if self.role is Role.PARTNER and permission in OF_NAMED_PARTNERS:
+            return self.partners or frozenset()
+        return None
+
+    def allows(self, permission: Permission) -> bool:
+        """Whether it allows it somewhere, for anybody."""
+        return self.partners_for(permission) != frozenset()
+
     def shared_with(self, other: "Grant") -> "Grant | None":
         """What both of them grant; None where that is nothing."""
         scopes, use_cases = _shared(self.scopes, other.scopes), _shared(self.use_cases, other.use_cases)
         nothing = self.role is not other.role or scopes == frozenset() or use_cases == frozenset()
-        return None if nothing else Grant(self.role, scopes, use_cases)
+        partners = (self.partners or frozenset()) & (other.partners or frozenset())
+        return None if nothing else Grant(self.role, scopes, use_cases, partners or None)
 
 
-_GRAMMAR = "ROLE, ROLE:SCOPE,SCOPE or ROLE:SCOPE,SCOPE:USE-CASE,USE-CASE, with * for all"
+_GRAMMAR = (
+    "ROLE, ROLE:SCOPE,SCOPE or ROLE:SCOPE,SCOPE:USE-CASE,USE-CASE, with * for all, "
+    "or partner:SCOPE:USE-CASE:PARTNER,PARTNER"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +84,14 @@ class Person:
 
     def may(self, permission: Permission, scope: str | None = None, use_case: str | None = None) -> bool:
         """Whether one of the grants allows it there; without a place or subject: anywhere at all."""
-        return any(permission in PERMISSIONS[g.role] and g.covers(scope, use_case) for g in self.grants)
+        return any(g.allows(permission) and g.covers(scope, use_case) for g in self.grants)
+
+    def may_for_partner(
+        self, permission: Permission, partner: str, scope: str | None = None, use_case: str | None = None
+    ) -> bool:
+        """Whether one of the grants allows it there for this partner: a partner, only for itself."""
+        there = (g for g in self.grants if g.covers(scope, use_case))
+        return any(_within(partner, g.partners_for(permission)) for g in there)
 
     def reach(
         self, permission: Permission, use_cases: Iterable[str], scopes: Iterable[str]
@@ -69,7 +102,7 @@ class Person:
     def may_everywhere(self, permission: Permission) -> bool:
         """Whether one of the grants allows it in every scope and use case, those to come included."""
         unlimited = (g for g in self.grants if g.scopes is None and g.use_cases is None)
-        return any(permission in PERMISSIONS[g.role] for g in unlimited)
+        return any(g.partners_for(permission) is None for g in unlimited)
 
 
 def deputy_grants(own: Iterable[Grant], wanted: Iterable[Grant]) -> tuple[Grant, ...]:

@@ -18,6 +18,7 @@ class Permission(StrEnum):
     READ_DELIVERIES = "read-deliveries"  # who was told, when, and what failed
     READ_AUDIT = "read-audit"  # who saw and did what
     READ_PARTNERS = "read-partners"  # what partners sent, how late, what was refused
+    SUBMIT = "submit"  # send records as a partner
     MANAGE_ACCOUNTS = "manage-accounts"
 
 
@@ -33,7 +34,7 @@ class Role(StrEnum):
 
 _P = Permission
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
-    Role.LEAD: frozenset(Permission) - {_P.MANAGE_ACCOUNTS},
+    Role.LEAD: frozenset(Permission) - {_P.MANAGE_ACCOUNTS, _P.SUBMIT},
     Role.ANALYST: frozenset(
         {
             _P.READ_ALERTS,
@@ -46,7 +47,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         }
     ),
     Role.VIEWER: frozenset({_P.READ_ALERTS, _P.READ_AGGREGATES}),
-    Role.PARTNER: frozenset({_P.READ_AGGREGATES}),
+    Role.PARTNER: frozenset({_P.READ_AGGREGATES, _P.READ_PARTNERS, _P.SUBMIT}),
     Role.OPERATOR: frozenset(
         {
             _P.READ_AGGREGATES,
@@ -58,3 +59,6 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         }
     ),
 }
+
+OF_NAMED_PARTNERS = frozenset({_P.READ_PARTNERS, _P.SUBMIT})
+"""What the role partner may for the partners that its grant names, and for no other."""

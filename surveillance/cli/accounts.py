@@ -24,7 +24,9 @@ accounts_app = typer.Typer(no_args_is_help=True)
 tokens_app = typer.Typer(no_args_is_help=True)
 
 _GRANTS = typer.Option(
-    "--grant", help="ROLE, ROLE:SCOPE,SCOPE or ROLE:SCOPE:USE-CASE, * for all; may be given several times."
+    "--grant",
+    help="ROLE, ROLE:SCOPE,SCOPE or ROLE:SCOPE:USE-CASE, * for all; partner:*:*:PARTNER for a partner's own "
+    "people and programs. May be given several times.",
 )
 _STDIN = typer.Option("--password-stdin", help="Read the password from standard input; else a random one.")
 
@@ -161,19 +163,20 @@ def _by() -> str:
 
 
 def _grants(texts: list[str], known: bool = True) -> list[Grant]:
-    """The grants, of scopes and use cases that the configuration knows."""
+    """The grants, of scopes, use cases and partners that the configuration knows."""
     try:
         grants = [Grant.parse(text) for text in texts]
     except ValueError as error:
         raise Mistake(f"--grant: {error}") from error
-    if not known or all(g.scopes is None and g.use_cases is None for g in grants):
+    if not known or all(g.scopes is None and g.use_cases is None and g.partners is None for g in grants):
         return grants
     configuration = load_configuration(Settings().config_dir)
     for one in grants:
         unknown = (one.scopes or frozenset()) - set(configuration.regions)
         unknown |= (one.use_cases or frozenset()) - set(configuration.use_cases)
+        unknown |= (one.partners or frozenset()) - set(configuration.partners)
         if unknown:
-            there = ", ".join([*configuration.regions, *configuration.use_cases])
+            there = ", ".join([*configuration.regions, *configuration.use_cases, *configuration.partners])
             raise Mistake(f"--grant {one}: there is no {', '.join(sorted(unknown))}; there are: {there}")
     return grants
 

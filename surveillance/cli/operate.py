@@ -128,7 +128,7 @@ def check(
     found = load_configuration(settings.config_dir)
     if faults := unmet_needs(found.receivers.values(), settings):
         raise ConfigError(faults)
-    load_provider(settings.config_dir, None, found.regions, found.use_cases)
+    load_provider(settings.config_dir, None, found.regions, found.use_cases, found.partners)
     typer.echo(
         f"{settings.config_dir}: {len(found.use_cases)} use cases, {len(found.partners)} partners, "
         f"{len(found.regions)} scopes, {len(found.receivers)} receivers; no mistakes"

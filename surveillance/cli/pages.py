@@ -55,7 +55,9 @@ def make_door(settings: Settings, configuration: Configuration, store: Store) ->
         Porter(store, audit_key, derive_key(secret, "names"), utc_now),
         Seal(derive_key(secret, "sessions"), secure),
         settings.web_url,
-        load_provider(settings.config_dir, oidc, configuration.regions, configuration.use_cases),
+        load_provider(
+            settings.config_dir, oidc, configuration.regions, configuration.use_cases, configuration.partners
+        ),
     )
 
 

@@ -130,14 +130,23 @@ def provided(tx: Transaction) -> frozenset[str]:
 def to_json(grants: Iterable[Grant]) -> list[dict[str, Any]]:
     """Grants as they are stored."""
     return [
-        {"role": str(g.role), "scopes": _sorted(g.scopes), "use_cases": _sorted(g.use_cases)} for g in grants
+        {
+            "role": str(g.role),
+            "scopes": _sorted(g.scopes),
+            "use_cases": _sorted(g.use_cases),
+            "partners": _sorted(g.partners),
+        }
+        for g in grants
     ]
 
 
 def from_json(stored: Iterable[Mapping[str, Any]]) -> tuple[Grant, ...]:
-    """Stored grants; one of a role that there is no more grants nothing."""
+    """Stored grants; one of a role that there is no more grants nothing, older ones name no partner."""
     known = (g for g in stored if g["role"] in set(Role))
-    return tuple(Grant(Role(g["role"]), _ids(g["scopes"]), _ids(g["use_cases"])) for g in known)
+    return tuple(
+        Grant(Role(g["role"]), _ids(g["scopes"]), _ids(g["use_cases"]), _ids(g.get("partners")))
+        for g in known
+    )
 
 
 def sha256(text: str) -> str:

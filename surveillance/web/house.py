@@ -15,6 +15,7 @@ from surveillance.access.role import Permission, Role
 from surveillance.alerting.alert import Alert
 from surveillance.deciding import Desk
 from surveillance.store import audit
+from surveillance.use_case.model import Partner
 from surveillance.web.printing import Printer
 from surveillance.web.source import AlertSource
 
@@ -82,6 +83,22 @@ class House:
         if not person.may(permission, alert.scope, alert.use_case):
             raise HTTPException(403)
         return alert
+
+    def partner(
+        self, person: Person, partner: str, permission: Permission = Permission.READ_PARTNERS
+    ) -> Partner:
+        """A partner that the person may see. One out of reach is like one that does not exist: 404."""
+        found = self.desk.configuration.partners.get(partner)
+        if found is None or not self.reaches(person, partner, Permission.READ_PARTNERS):
+            raise HTTPException(404)
+        if not self.reaches(person, partner, permission):
+            raise HTTPException(403)
+        return found
+
+    def reaches(self, person: Person, partner: str, permission: Permission) -> bool:
+        """Whether a person may do this for a partner, in any of the scopes that the partner covers."""
+        covered: Sequence[str | None] = self.desk.configuration.scopes_of[partner] or (None,)
+        return any(person.may_for_partner(permission, partner, scope) for scope in covered)
 
     def record(self, person: Person, act: str, subject: str, **facts: Any) -> None:
         """Enters into the audit chain that the person saw or did something, in a transaction of its own."""

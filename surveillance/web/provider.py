@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from authlib.integrations.starlette_client import OAuth
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationInfo, field_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -38,17 +38,28 @@ class _Strict(BaseModel):
 
 
 class GroupRole(_Strict):
-    """What a group of the provider may do; without scopes or use cases, in all of them."""
+    """What a group of the provider may do; without scopes or use cases, in all of them.
+
+    `partners`: whose people they are, of the role partner only.
+    """
 
     group: str
     role: Role
     scopes: tuple[str, ...] | None = Field(default=None, min_length=1)
     use_cases: tuple[str, ...] | None = Field(default=None, min_length=1)
+    partners: tuple[str, ...] | None = Field(default=None, min_length=1)
+
+    @field_validator("partners")
+    @classmethod
+    def _only_of_partners(cls, named: tuple[str, ...] | None, seen: ValidationInfo) -> tuple[str, ...] | None:
+        if named is not None and seen.data.get("role") is not Role.PARTNER:
+            raise ValueError("only the role partner names partners")
+        return named
 
     @property
     def grant(self) -> Grant:
         """The same as a grant."""
-        return Grant(self.role, _ids(self.scopes), _ids(self.use_cases))
+        return Grant(self.role, _ids(self.scopes), _ids(self.use_cases), _ids(self.partners))
 
 
 class ProviderConfig(_Strict):
@@ -176,7 +187,11 @@ class Provider:
 
 
 def load_provider(
-    directory: Path, secret: str | None, scopes: Collection[str], use_cases: Collection[str]
+    directory: Path,
+    secret: str | None,
+    scopes: Collection[str],
+    use_cases: Collection[str],
+    partners: Collection[str] = (),
 ) -> Provider | None:
     """The provider of config/access.yaml; None where there is no such file. Raises ConfigError."""
     path = directory / FILE
@@ -186,19 +201,18 @@ def load_provider(
     found, invalid = (None, []) if content is None else validate(_File, content, FILE)
     faults += invalid
     if found is not None:
-        faults += _unknown(found.provider, scopes, use_cases)
+        known = {"scopes": scopes, "use_cases": use_cases, "partners": partners}
+        faults += _unknown(found.provider, known)
     if faults or found is None:
         raise ConfigError(faults)
     return Provider(found.provider, secret)
 
 
-def _unknown(
-    provider: ProviderConfig, scopes: Collection[str], use_cases: Collection[str]
-) -> Iterator[ConfigFault]:
+def _unknown(provider: ProviderConfig, known: Mapping[str, Collection[str]]) -> Iterator[ConfigFault]:
     for i, role in enumerate(provider.roles):
-        for key, named, known in (("scopes", role.scopes, scopes), ("use_cases", role.use_cases, use_cases)):
-            for one in set(named or ()) - set(known):
-                fix = f"Use one of: {', '.join(sorted(known))}"
+        for key, there in known.items():
+            for one in set(getattr(role, key) or ()) - set(there):
+                fix = f"Use one of: {', '.join(sorted(there))}"
                 yield ConfigFault(FILE, f"provider.roles[{i}].{key}", f"there is no `{one}`", fix)
     if provider.issuer.scheme != "https" and provider.issuer.host not in ("127.0.0.1", "localhost"):
         yield ConfigFault(

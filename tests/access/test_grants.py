@@ -44,7 +44,10 @@ def test_nobody_without_a_grant_may_anything() -> None:
 
 
 IDS = st.none() | st.frozensets(st.sampled_from(["north", "south", "falls"]), min_size=1)
-GRANTS = st.builds(Grant, st.sampled_from(Role), IDS, IDS)
+PARTNERS = st.none() | st.frozensets(st.sampled_from(["alpha", "beta"]), min_size=1)
+GRANTS = st.builds(Grant, st.sampled_from(Role), IDS, IDS) | st.builds(
+    Grant, st.just(Role.PARTNER), IDS, IDS, PARTNERS
+)
 
 
 @given(GRANTS)
@@ -52,7 +55,22 @@ def test_a_grant_is_read_as_it_is_written(grant: Grant) -> None:
     assert Grant.parse(str(grant)) == grant
 
 
-@pytest.mark.parametrize("text", ["", "chief", "lead:", "lead:a,", "lead:*,a", "lead:a:b:c", "lead:a:"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "chief",
+        "lead:",
+        "lead:a,",
+        "lead:*,a",
+        "lead:a:b:c",
+        "lead:a:",
+        "lead:*:*:alpha",
+        "partner:*:*:*",
+        "partner:*:*:",
+        "partner:*:*:alpha:beta",
+    ],
+)
 def test_what_is_no_grant_is_refused_with_how_one_is_written(text: str) -> None:
     with pytest.raises(ValueError, match="a grant is ROLE"):
         Grant.parse(text)
@@ -67,7 +85,44 @@ def test_a_deputy_may_what_both_may_and_never_more(own: list[Grant], wanted: lis
                 if deputy.may(permission, scope, use_case):
                     assert Person("own", tuple(own)).may(permission, scope, use_case)
                     assert Person("wanted", tuple(wanted)).may(permission, scope, use_case)
+                for partner in ("alpha", "beta", "gamma"):
+                    if deputy.may_for_partner(permission, partner, scope, use_case):
+                        asked = permission, partner, scope, use_case
+                        assert Person("own", tuple(own)).may_for_partner(*asked)
+                        assert Person("wanted", tuple(wanted)).may_for_partner(*asked)
     assert set(own) <= set(deputy_grants(own, own)), "a deputy of the same grants may the same"
+
+
+PARTNER_ONLY = (Permission.READ_PARTNERS, Permission.SUBMIT)
+
+
+def test_a_partner_does_and_reads_what_is_its_own_and_nothing_of_another() -> None:
+    alpha = Person("alpha-program", (Grant.parse("partner:*:*:alpha"),))
+    for permission in PARTNER_ONLY:
+        assert alpha.may(permission)
+        assert alpha.may_for_partner(permission, "alpha")
+        assert not alpha.may_for_partner(permission, "beta")
+        assert not alpha.may_everywhere(permission)
+    assert alpha.may_everywhere(Permission.READ_AGGREGATES)
+
+
+def test_a_partner_that_is_not_named_reads_published_counts_and_nothing_else() -> None:
+    person = Person("somebody", (Grant.parse("partner"),))
+    assert [p for p in Permission if person.may(p)] == [Permission.READ_AGGREGATES]
+    assert not any(person.may_for_partner(p, "alpha") for p in PARTNER_ONLY)
+
+
+@pytest.mark.parametrize("role", set(Role) - {Role.PARTNER})
+def test_nobody_but_a_partner_sends_records(role: Role) -> None:
+    person = Person("somebody", (Grant(role),))
+    assert not person.may(Permission.SUBMIT)
+    may_read = Permission.READ_PARTNERS in PERMISSIONS[role]
+    assert person.may_for_partner(Permission.READ_PARTNERS, "alpha") is may_read
+
+
+def test_only_the_role_partner_names_partners() -> None:
+    with pytest.raises(ValueError, match="a lead is no partner's"):
+        Grant(Role.LEAD, partners=frozenset({"alpha"}))
 
 
 def test_everywhere_is_more_than_every_place_by_name() -> None:

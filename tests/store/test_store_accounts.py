@@ -20,7 +20,7 @@ from surveillance.store.sign_in_failures import FREE_ATTEMPTS, LONGEST_WAIT, wai
 from surveillance.store.tables_accounts import accounts as rows
 
 KEY = b"k" * 32
-LEAD = Account("lead", (Grant.parse("lead:north:falls"), Grant.parse("viewer")), T0, "hash")
+LEAD = Account("lead", (Grant.parse("lead:north:falls"), Grant.parse("partner:*:*:alpha")), T0, "hash")
 TOKEN = ApiToken("abcdefgh", "0" * 64, "lead", "a chart", LEAD.grants, T0, T0 + timedelta(days=2))
 
 
@@ -42,6 +42,11 @@ def test_an_account_is_read_as_it_was_stored_and_the_first_of_an_id_stays(store:
         assert accounts.listed(tx) == [LEAD]
         assert accounts.count(tx) == 1
         assert accounts.find(tx, "another") is None
+
+
+def test_a_grant_stored_before_partners_had_accounts_names_none() -> None:
+    older = {"role": "partner", "scopes": None, "use_cases": None}
+    assert accounts.from_json([older]) == (Grant.parse("partner"),)
 
 
 def test_a_grant_of_a_role_that_there_is_no_more_grants_nothing(store: Store) -> None:

@@ -47,6 +47,8 @@ def test_an_account_is_added_with_a_password_that_is_shown_once(service: Service
         ({"name": "new-one", "role": "viewer", "use_cases": ["*"]}, "choose at least one scope"),
         ({"name": "new-one", "role": "viewer", "scopes": ["*"]}, "choose at least one use case"),
         ({"name": "new-one", "role": "chief"}, "role"),
+        ({"name": "new-one", "role": "partner", "partners": ["gamma"], **ALL}, "there is none of"),
+        ({"name": "new-one", "role": "lead", "partners": ["alpha"], **ALL}, "only the role partner"),
     ],
 )
 def test_a_mistake_is_told_and_nothing_is_added(
@@ -72,6 +74,15 @@ def test_roles_are_given_and_withdrawn(service: Service, operator: Browser) -> N
     said = acts(service)
     assert ("operator", "granted", "account/somebody") in said
     assert ("operator", "withdrew grant", "account/somebody") in said
+
+
+def test_a_partners_account_is_for_the_partners_that_were_ticked(service: Service, operator: Browser) -> None:
+    form = operator.get("/accounts").csrf
+    operator.post("/accounts", form, name="alpha-program", role="partner", partners=["alpha"], **ALL)
+    assert service.register.account("alpha-program").grants == (Grant.parse("partner:*:*:alpha"),)
+    assert ", of alpha" in operator.get("/accounts/alpha-program").text
+    operator.post("/accounts", form, name="reads-only", role="partner", **ALL)
+    assert "published counts only" in operator.get("/accounts/reads-only").text
 
 
 def test_nobody_gives_themselves_a_role(service: Service, operator: Browser) -> None:

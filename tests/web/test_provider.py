@@ -25,8 +25,9 @@ from test_sign_in import acts
 from visiting import Answer, Browser, NewService, Service
 
 from surveillance.access.person import Grant
+from surveillance.access.role import Role
 from surveillance.use_case.fault import ConfigError
-from surveillance.web.provider import load_provider
+from surveillance.web.provider import GroupRole, load_provider
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +259,8 @@ def test_without_the_file_all_accounts_are_local(tmp_path: Path) -> None:
         ("roles: [{group: g, role: chief}]", "provider.roles[0].role"),
         ("roles: [{group: g, role: lead, scopes: [east]}]", "there is no `east`. Use one of: north"),
         ("roles: [{group: g, role: lead, use_cases: [x]}]", "there is no `x`. Use one of: dune-fever"),
+        ("roles: [{group: g, role: partner, partners: [x]}]", "there is no `x`. Use one of: alpha"),
+        ("roles: [{group: g, role: lead, partners: [alpha]}]", "only the role partner names partners"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path: Path, change: str, says: str) -> None:
@@ -270,7 +273,12 @@ def test_a_mistake_in_the_file_is_named(tmp_path: Path, change: str, says: str) 
     lines = "\n  ".join((usual | {change.split(":")[0]: change}).values())
     (tmp_path / "access.yaml").write_text(f"provider:\n  {lines}\n")
     with pytest.raises(ConfigError, match=re.escape(says)):
-        load_provider(tmp_path, None, ["north"], ["dune-fever"])
+        load_provider(tmp_path, None, ["north"], ["dune-fever"], ["alpha"])
+
+
+def test_a_group_of_a_partner_is_for_the_partners_it_names() -> None:
+    role = GroupRole(group="g", role=Role.PARTNER, partners=("alpha",))
+    assert role.grant == Grant.parse("partner:*:*:alpha")
 
 
 def test_a_path_is_what_a_provider_is_told_to_come_back_to(new_service: NewService, forger: Forger) -> None:

@@ -40,6 +40,7 @@ ALSO_NEEDS: dict[tuple[str, str], Permission] = {}
 # Answers to a request without any field that say: you may, but something is missing or does not fit.
 MAY = {200, 204, 302, 303, 400, 409, 422}
 MEMBER_OF = {OWN: "rec-north-1", OTHER: "rec-south-1"}
+PARTNER_OF = {OWN: "alpha", OTHER: "beta"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class World:
             "scope_id": scope,
             "use_case": USE_CASE,
             "use_case_id": USE_CASE,
-            "partner": "alpha",
+            "partner": PARTNER_OF[scope],
             "kind": "incident",
             "record_id": MEMBER_OF[scope],
             "revision": "1",
@@ -149,11 +150,14 @@ def world(
     path.write_bytes(sqlite_template.read_bytes())
     store = Store.open(f"sqlite:///{path}")
     house = House(two_scopes, store)
-    house.report(*(incident(f"rec-{s}-{i}", area=f"{s[0]}{i}") for s in (OWN, OTHER) for i in (1, 2)))
+    for s, partner in PARTNER_OF.items():
+        reports = (incident(f"rec-{s}-{i}", partner=partner, area=f"{s[0]}{i}") for i in (1, 2))
+        house.report(*reports, partner=partner)
     service = make_service(two_scopes, store, now=house.now)
     alerts = {scope: _opened(house, service, scope) for scope in (OWN, OTHER)}
     for role in Role:
-        service.account(f"{role}-1", f"{role}:{OWN}")
+        own = f"{role}:{OWN}:*:alpha" if role is Role.PARTNER else f"{role}:{OWN}"
+        service.account(f"{role}-1", own)
         service.account(f"{role}-of-all", str(role))
     service.account("somebody", "viewer")
     token = service.register.make_token("somebody", "a program", "test").split("_")[1]
@@ -165,7 +169,7 @@ def _opened(house: House, service: Service, scope: str) -> str:
     from surveillance.deciding import Desk
 
     desk = Desk(house.configuration, house.store)
-    records = [RecordKey("alpha", "incident", f"rec-{scope}-{i}") for i in (1, 2)]
+    records = [RecordKey(PARTNER_OF[scope], "incident", f"rec-{scope}-{i}") for i in (1, 2)]
     why = Decision("service", service.clock[0], "seen by a person")
     return desk.open(USE_CASE, scope, "watch", records, why).id
 
@@ -260,6 +264,18 @@ def test_an_id_of_another_scope_is_answered_as_one_that_does_not_exist(world: Wo
         kept = browsers(id(world))[f"{role}-1"]
         nowhere = _send(kept, asked.method, path, kept.csrf)
         assert (there.status, there.body) == (nowhere.status, nowhere.body), asked
+
+
+def test_nothing_of_another_partner_is_there_for_a_partner(world: World) -> None:
+    for asked in guarded(world):
+        there = ask(world, "partner-1", asked, OTHER)
+        assert b"Clinic beta" not in there.body, f"{asked} tells a partner of another"
+        if "partner" in asked.parameters:
+            path = world.fill(asked, OTHER).replace("beta", "no-such-partner")
+            kept = browsers(id(world))["partner-1"]
+            nowhere = _send(kept, asked.method, path, kept.csrf)
+            assert there.status in (403, 404), f"{asked}: {there.status}"
+            assert (there.status, there.body) == (nowhere.status, nowhere.body), asked
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -100,7 +100,7 @@ def weekly_report(
         counted = _live(tx, house, chosen, region, first) if full else _published(tx, chosen, region, first)
         reads_alerts = person.may(Permission.READ_ALERTS, *place)
         changes = _changes(tx, chosen, region, first) if reads_alerts else None
-    rows = _partners(house, chosen, region) if person.may(Permission.READ_PARTNERS, *place) else None
+    rows = _partners(house, person, chosen, region) if person.may(Permission.READ_PARTNERS, *place) else None
     return WeeklyReport(
         use_case=chosen.id,
         use_case_title=chosen.title,
@@ -159,9 +159,16 @@ def _published(tx: Transaction, use_case: UseCase, region: Region, first: date) 
     return _Counted(f"Newest published count: {last.cases} {many} in {last.words}.", "", newest)
 
 
-def _partners(house: House, use_case: UseCase, region: Region) -> tuple[PartnerRow, ...]:
-    sending = [t for t in house.source.timeliness() if t.kind == use_case.records]
-    return partner_rows(sending, house.now(), region.zone)
+def _partners(house: House, person: Person, use_case: UseCase, region: Region) -> tuple[PartnerRow, ...]:
+    """Those that the person may see: of a partner's own people, that partner."""
+    place = region.scope.id, use_case.id
+    seen = [
+        t
+        for t in house.source.timeliness()
+        if t.kind == use_case.records
+        and person.may_for_partner(Permission.READ_PARTNERS, t.partner.id, *place)
+    ]
+    return partner_rows(seen, house.now(), region.zone)
 
 
 def _subject(house: House, person: Person, use_case: str | None, scope: str | None) -> tuple[UseCase, Region]:

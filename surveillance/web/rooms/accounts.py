@@ -1,6 +1,7 @@
 """The operator's pages: who may sign in, what they may do where, and the tokens of programs."""
 
 from collections.abc import Callable, Container
+from functools import partial
 from typing import Annotated
 
 from fastapi import FastAPI, Form, Response
@@ -62,7 +63,12 @@ def _one_page(
 
 
 def _choices(house: House) -> dict[str, object]:
-    return {"roles": list(Role), "scopes": house.source.scopes, "use_cases": house.source.use_cases}
+    return {
+        "roles": list(Role),
+        "scopes": house.source.scopes,
+        "use_cases": house.source.use_cases,
+        "partners": house.desk.configuration.partners,
+    }
 
 
 def _add_list(app: FastAPI, house: House, register: Register) -> None:
@@ -77,9 +83,10 @@ def _add_list(app: FastAPI, house: House, register: Register) -> None:
         role: Chosen,
         scopes: Several = None,
         use_cases: Several = None,
+        partners: Several = None,
     ) -> Response:
         try:
-            grant = _grant(house, role, scopes, use_cases)
+            grant = _grant(house, role, scopes, use_cases, partners)
             password = register.add(name.strip(), [grant], person.id)
         except AccountFault as fault:
             return _list_page(house, register, person, 422, fault=str(fault), name=name)
@@ -122,9 +129,11 @@ def _add_grants(app: FastAPI, house: House, register: Register) -> None:
         role: Chosen,
         scopes: Several = None,
         use_cases: Several = None,
+        partners: Several = None,
     ) -> Response:
         _check(register, account_id)
-        return changed(person, account_id, lambda: _grant(house, role, scopes, use_cases), register.grant)
+        chosen = partial(_grant, house, role, scopes, use_cases, partners)
+        return changed(person, account_id, chosen, register.grant)
 
     @app.post("/accounts/{account_id}/grants/withdraw", include_in_schema=False)
     def withdraw(person: Operator, account_id: str, grant: Text) -> Response:
@@ -169,12 +178,26 @@ def _add_tokens(app: FastAPI, house: House, register: Register) -> None:
         return RedirectResponse(f"/accounts/{account_id}", 303)
 
 
-def _grant(house: House, role: Role, scopes: list[str] | None, use_cases: list[str] | None) -> Grant:
-    """A grant of the form's choices. Raises AccountFault where nothing was chosen: it does not mean all."""
+def _grant(
+    house: House,
+    role: Role,
+    scopes: list[str] | None,
+    use_cases: list[str] | None,
+    partners: list[str] | None,
+) -> Grant:
+    """A grant of the form's choices. Raises AccountFault where nothing was chosen: it does not mean all.
+
+    Without partners, the role partner has none.
+    """
+    if partners and role is not Role.PARTNER:
+        raise AccountFault("only the role partner is for named partners: choose it, or no partner")
+    if not all(one in house.desk.configuration.partners for one in partners or ()):
+        raise AccountFault("a partner was chosen that there is none of")
     return Grant(
         role,
         _chosen(scopes, house.source.scopes, "scope"),
         _chosen(use_cases, house.source.use_cases, "use case"),
+        frozenset(partners) if partners else None,
     )
 
 

@@ -16,7 +16,7 @@ from surveillance.configuration import Configuration
 from surveillance.events.refusal import Fault
 from surveillance.events.topics import Kind, topic_name
 from surveillance.kafka.producer import Publisher
-from surveillance.submitting.columns import columns_named_as_fields, columns_of, unread_columns
+from surveillance.submitting.columns import columns_named_as_fields, columns_of, parse_columns, unread_columns
 from surveillance.submitting.feed import Feed, Outgoing, zone_of
 from surveillance.submitting.rows import Row, open_table
 from surveillance.submitting.shape import shape_of
@@ -64,13 +64,9 @@ def read_columns(text: str | None, path: Path, kind: Kind, partner: Partner) -> 
     """
     if text is None:
         return columns_of(partner, kind) or _columns_named_as_fields(path, kind)
-    if "=" not in text:
+    if "=" not in text and Path(text).suffix:
         return _columns_of_file(Path(text))
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    mapping = {name.strip(): column.strip() for name, _, column in pairs}
-    if not all(sign for _, sign, _ in pairs) or len(mapping) < len(pairs):
-        raise Mistake("--columns: give field=column, each field once, separated by commas, or a YAML file")
-    return mapping
+    return parse_columns(text)
 
 
 def _columns_named_as_fields(path: Path, kind: Kind) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from surveillance.events.columns import ColumnsError
 from surveillance.events.decode import event_model
 from surveillance.events.known_fields import known_fields
 from surveillance.events.topics import Kind
@@ -19,6 +20,15 @@ def columns_of(partner: Partner, kind: Kind) -> Mapping[str, str]:
 def find_columns(partner: Partner, kind: Kind, header: Sequence[str]) -> Mapping[str, str]:
     """The agreed mapping, or else the columns that are named as fields: `Record ID` is record_id."""
     return columns_of(partner, kind) or columns_named_as_fields(kind, header)
+
+
+def parse_columns(text: str) -> dict[str, str]:
+    """The mapping in `field=column,field==constant`; raises ColumnsError."""
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    mapping = {name.strip(): column.strip() for name, _, column in pairs}
+    if not all(sign for _, sign, _ in pairs) or len(mapping) < len(pairs):
+        raise ColumnsError(["columns: give field=column, each field once, separated by commas"])
+    return mapping
 
 
 def columns_named_as_fields(kind: Kind, header: Sequence[str]) -> dict[str, str]:

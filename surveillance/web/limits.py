@@ -19,6 +19,7 @@ class Limits:
 
     sign_in: RateLimitItem = field(default_factory=lambda: parse("20 per minute"))
     api: RateLimitItem = field(default_factory=lambda: parse("600 per minute"))
+    submissions: RateLimitItem = field(default_factory=lambda: parse("20000 per minute"))
     _limiter: MovingWindowRateLimiter = field(default_factory=_limiter)
 
     def of_sign_in(self, client: str) -> None:
@@ -28,6 +29,10 @@ class Limits:
     def of_api(self, person: str) -> None:
         """Counts what one person, or one token, asks of the API. Raises a 429 where it is too much."""
         self._hit(self.api, "api", person)
+
+    def of_submissions(self, person: str) -> None:
+        """Counts what one person, or one token, hands in. Raises a 429 where it is too much."""
+        self._hit(self.submissions, "submission", person)
 
     def _hit(self, limit: RateLimitItem, *who: str) -> None:
         if not self._limiter.hit(limit, *who):

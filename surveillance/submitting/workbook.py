@@ -64,9 +64,11 @@ def _beginning(package: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes:
 @contextmanager
 def _sheet(path: Path, values: bool = True) -> Iterator[tuple[Any, int]]:
     """The first visible sheet, and how many more there are. `values`: what formulas gave, not they."""
+    file = path.open("rb")  # the library would judge by the name, which says nothing here
     try:
-        book = load_workbook(path, read_only=True, data_only=values, keep_links=False)
+        book = load_workbook(file, read_only=True, data_only=values, keep_links=False)
     except Exception as error:  # whatever a broken workbook makes the library raise, it is broken
+        file.close()
         raise ColumnsError(["the workbook: cannot be read; save it again as .xlsx"]) from error
     try:
         visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
@@ -76,6 +78,7 @@ def _sheet(path: Path, values: bool = True) -> Iterator[tuple[Any, int]]:
         yield visible[0], len(visible) - 1
     finally:
         book.close()
+        file.close()
 
 
 def _header(sheet: Any) -> tuple[int, tuple[str, ...]]:

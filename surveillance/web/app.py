@@ -45,6 +45,7 @@ from surveillance.web.rooms import (
     reports,
     sign_in,
     submissions,
+    submitting,
     trail,
 )
 from surveillance.web.session import VISIT
@@ -87,6 +88,7 @@ ROOMS: Rooms = (
     overview.add_to,
     geography.add_to,
     submissions.add_to,
+    submitting.add_to,
     api.add_to,
     trail.add_to,
     accounts.add_to,
@@ -101,6 +103,7 @@ LINKS = (
     ("Overview", "/overview", Permission.READ_AGGREGATES),
     ("Line list", "/cases", Permission.READ_CASES),
     ("Weekly report", "/reports/weekly", Permission.READ_AGGREGATES),
+    ("Send records", "/send", Permission.SUBMIT),
     ("Audit", "/audit", Permission.READ_AUDIT),
     ("Accounts", "/accounts", Permission.MANAGE_ACCOUNTS),
 )

@@ -58,7 +58,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         upload = is_upload(scope)
-        body = await (read_first(receive) if upload else read_body(receive))
+        body, more = await (read_first(receive) if upload else read_body(receive))
         if body is None:
             await self.problem(Request(scope), 413)(scope, receive, send)
             return
@@ -66,7 +66,7 @@ class Guard:
         if not self._is_ours(visit, scope, given):
             await self.problem(Request(scope), 403)(scope, receive, send)
             return
-        await self.app(scope, once_more(body, receive, whole=not upload), send)
+        await self.app(scope, once_more(body, receive, more), send)
 
     def _visit(self, scope: Scope) -> Visit:
         now, request = self.clock(), Request(scope)
@@ -146,18 +146,18 @@ def is_of_a_person(scope: Scope) -> bool:
     return scope["method"] not in READS or "sec-fetch-mode" not in headers or "sec-fetch-user" in headers
 
 
-async def read_body(receive: Receive) -> bytes | None:
-    """The whole body; None where it is too long, or breaks off."""
+async def read_body(receive: Receive) -> tuple[bytes | None, bool]:
+    """The whole body, after which no more comes; None where it is too long, or breaks off."""
     body, more = bytearray(), True
     while more:
         message = await receive()
         if message["type"] != "http.request":
-            return None
+            return None, False
         body += message.get("body", b"")
         if len(body) > MOST_BYTES:
-            return None
+            return None, False
         more = message.get("more_body", False)
-    return bytes(body)
+    return bytes(body), False
 
 
 def is_upload(scope: Scope) -> bool:
@@ -165,14 +165,16 @@ def is_upload(scope: Scope) -> bool:
     return scope["method"] == "POST" and UPLOADS.fullmatch(scope["path"]) is not None
 
 
-async def read_first(receive: Receive) -> bytes:
-    """As much of a body as the token of a form needs."""
+async def read_first(receive: Receive) -> tuple[bytes | None, bool]:
+    """As much of a body as the token of a form needs, and whether more of it comes; None: it breaks off."""
     body, more = bytearray(), True
     while more and len(body) < _FIRST_BYTES:
         message = await receive()
+        if message["type"] != "http.request":
+            return None, False
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    return bytes(body)
+    return bytes(body), more
 
 
 def csrf_in_front(body: bytes) -> str:
@@ -181,8 +183,8 @@ def csrf_in_front(body: bytes) -> str:
     return found[1].decode() if found else ""
 
 
-def once_more(body: bytes, receive: Receive, whole: bool = True) -> Receive:
-    """Gives a body that was read, `whole` or its beginning, to whoever reads it next."""
+def once_more(body: bytes, receive: Receive, more: bool = False) -> Receive:
+    """Gives a body that was read, or its beginning where `more` comes, to whoever reads it next."""
     given = False
 
     async def receive_again() -> Message:
@@ -190,7 +192,7 @@ def once_more(body: bytes, receive: Receive, whole: bool = True) -> Receive:
         if given:
             return await receive()
         given = True
-        return {"type": "http.request", "body": body, "more_body": not whole}
+        return {"type": "http.request", "body": body, "more_body": more}
 
     return receive_again
 

@@ -78,16 +78,16 @@ class Feed:
         return (self._judge(row, seen, gazetteer, now) for row in rows)
 
     def _judge(self, row: Row, seen: "_Said", gazetteer: Gazetteer, now: datetime) -> Judged:
+        payload = row.payload or {}
         faults: tuple[Fault, ...] = ()
         try:
             event = event_of(row, self.source, self.partner.organisation, now)
-            _check_places(row.payload or {}, gazetteer)
         except Refused as refused:
-            faults = tuple(name_column(fault, self.columns) for fault in refused.faults)
-        faults += seen.otherwise(row)
+            faults = _own_faults(refused.faults) if self.shape.is_table else refused.faults
+        faults += _places_unknown(payload, faults, gazetteer) + seen.otherwise(row)
         if faults:
-            return Judged(row.line, None, faults)
-        return Judged(row.line, outgoing(event, row.payload or {}))
+            return Judged(row.line, None, tuple(name_column(fault, self.columns) for fault in faults))
+        return Judged(row.line, outgoing(event, payload))
 
 
 def outgoing(event: AnyEvent, payload: Mapping[str, Any]) -> Outgoing:
@@ -102,10 +102,29 @@ def zone_of(configuration: Configuration, partner: Partner) -> ZoneInfo:
     return next(zones, DEFAULT_ZONE)
 
 
-def _check_places(payload: Mapping[str, Any], gazetteer: Gazetteer) -> None:
-    """Raises Refused where an area is none. An event may lie in an envelope."""
-    event = payload["data"] if "specversion" in payload else payload
-    gazetteer.resolve(event)
+def _own_faults(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """Without those of fields that a table's reader makes of the start of an occurrence that is wrong."""
+    if all(fault.field != "occurred_from" for fault in faults):
+        return faults
+    made = {"occurred_to", "occurred_precision"}
+    missing = RefusalCode.MISSING_FIELD
+    return tuple(fault for fault in faults if fault.field not in made or fault.code != missing)
+
+
+def _places_unknown(
+    payload: Mapping[str, Any], faults: tuple[Fault, ...], gazetteer: Gazetteer
+) -> tuple[Fault, ...]:
+    """The faults of areas that are none, also beside other faults. An event may lie in an envelope."""
+    event = payload.get("data") if "specversion" in payload else payload
+    wrong = {fault.field.split(".")[0] for fault in faults}
+    if not isinstance(event, dict):
+        return ()
+    places = {name: value for name, value in event.items() if name.endswith("_area") and name not in wrong}
+    try:
+        gazetteer.resolve(places)
+    except Refused as refused:
+        return refused.faults
+    return ()
 
 
 @dataclass

@@ -25,7 +25,7 @@ from surveillance.web.deeds import Typed
 from surveillance.web.house import House, needs
 from surveillance.web.receiving import received, write
 from surveillance.web.rooms.submissions import KINDS, gateway_of, with_columns
-from surveillance.web.submitting.fields import by_field, form_groups, label_of, meant
+from surveillance.web.submitting.fields import by_field, form_groups, known_names, meant
 from surveillance.web.submitting.preview import chosen_columns, preview
 from surveillance.web.submitting.uploads import Upload, body_of, find_upload, keep_note, remove_upload
 
@@ -282,7 +282,7 @@ def _form_page(
         groups=form_groups(kind),
         typed=typed,
         wrong=by_field(plain, kind),
-        label_of=label_of,
+        names=known_names(house.desk.configuration.use_cases.values(), kind),
         zone=str(zone_of(gateway_of(house).configuration, partner)),
     )
 

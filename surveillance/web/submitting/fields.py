@@ -1,6 +1,6 @@
 """The fields of an event as a form has them: made from the event's model, so that no list is kept twice."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -9,6 +9,7 @@ from surveillance.events.known_fields import known_fields
 from surveillance.events.refusal import Fault
 from surveillance.events.topics import Kind
 from surveillance.use_case.fields import field_paths
+from surveillance.use_case.model import UseCase
 from surveillance.web.words import spaced, title
 
 # What the sender need not say: the organisation is that of the partner.
@@ -18,8 +19,8 @@ _COMPLETED = _NOT_ASKED | {"version", "action", "occurred_to", "occurred_precisi
 _GROUPS: Mapping[str, str] = {
     "The record": "record_id encounter_id version action status category merged_into",
     "When": "occurred_from occurred_to occurred_precision arrived_at admitted_at discharged_at reported_at",
-    "Where": "residence_area incident_area location_type location_of_concern provider_site care_home_id point",
-    "The person": "age sex ethnicity person_keys person_key service_contact self_harm_history",
+    "Where": "residence_area incident_area point location_type location_of_concern provider_site",
+    "The person": "care_home_id age sex ethnicity person_keys person_key service_contact self_harm_history",
     "What is known": "",
 }
 _LAST = "What is known"
@@ -56,6 +57,14 @@ class FormGroup:
 
     title: str
     fields: tuple[FormField, ...]
+
+
+def known_names(use_cases: Iterable[UseCase], kind: Kind) -> tuple[str, ...]:
+    """The categories, or complaints, that a use case counts: what a form proposes."""
+    field = "category" if kind == "incident" else "complaint"
+    conditions = (use_case.cases.get(field) for use_case in use_cases if use_case.records == kind)
+    named = {str(value) for condition in conditions if condition for value in condition.one_of or ()}
+    return tuple(sorted(named))
 
 
 @cache

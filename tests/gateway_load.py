@@ -44,7 +44,7 @@ class Load:
 
 
 def hold(directory: Path, rate: float, seconds: float) -> Load:
-    """Sends `rate` records a second for so long, one a request; waits until the database has what was taken."""
+    """Sends `rate` records a second for so long, one a request; waits until the database has all it took."""
     load, lock = Load(), threading.Lock()
     with Stack(directory / "stack", write_house(directory / "house"), keep=False) as stack:
         token = _token(stack)

@@ -99,6 +99,12 @@ class Settings(BaseSettings):
     mail_ca_file: Path | None = Field(
         default=None, description="certificates that vouch for the mail server; none: the system's"
     )
+    spool_dir: Path = Field(
+        default=Path("var/spool"),
+        description="what partners handed in, until the broker has it: on a disk that outlasts a restart",
+    )
+    spool_megabytes: int = Field(default=2000, ge=1, description="the most that spool_dir may hold")
+    upload_megabytes: int = Field(default=50, ge=1, description="the most that one upload may have")
     trusted_proxies: str = Field(
         default="",
         description="addresses or networks, comma separated, of proxies whose X-Forwarded-For and -Proto are "

@@ -1,6 +1,6 @@
 """From a file's rows to a partner's topic: validated, counted, every fault told by its line."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,54 +13,14 @@ from rich.progress import Progress
 from surveillance.cli.errors import Mistake
 from surveillance.cli.progress import console
 from surveillance.configuration import Configuration
-from surveillance.events.decode import event_model
-from surveillance.events.known_fields import known_fields
-from surveillance.events.refusal import Fault, Refused
-from surveillance.events.rows import (
-    JSON_LINES,
-    Row,
-    check_row,
-    encode,
-    name_column,
-    read_header,
-    read_rows,
-)
-from surveillance.events.topics import Kind, Source, topic_name
-from surveillance.geography.lookup import Gazetteer
+from surveillance.events.refusal import Fault
+from surveillance.events.topics import Kind, topic_name
 from surveillance.kafka.producer import Publisher
+from surveillance.submitting.columns import columns_named_as_fields, columns_of, parse_columns, unread_columns
+from surveillance.submitting.feed import Feed, Outgoing, zone_of
+from surveillance.submitting.rows import Row, open_table
+from surveillance.submitting.shape import shape_of
 from surveillance.use_case.model import Partner
-
-
-@dataclass(frozen=True)
-class Feed:
-    """A file as a partner's events."""
-
-    path: Path
-    partner: Partner
-    kind: Kind
-    columns: Mapping[str, str]
-    zone: ZoneInfo
-    backfill: bool = False
-
-    @property
-    def source(self) -> Source:
-        return Source(self.kind, self.partner.id, self.backfill)
-
-    def rows(self) -> Iterator[Row]:
-        """Every row, once more from the start."""
-        defaults = {"reporter_org": self.partner.organisation}
-        return read_rows(self.path, self.columns, defaults, kind=self.kind, zone=self.zone)
-
-    def faults_of(self, row: Row, gazetteer: Gazetteer, now: datetime) -> tuple[Fault, ...]:
-        """Every rule that a row breaks, under its columns' names; none where it would be accepted."""
-        faults = check_row(row, self.source, self.partner.organisation, now, self.columns)
-        if faults or row.payload is None:
-            return faults
-        try:
-            gazetteer.resolve(row.payload)
-        except Refused as refused:
-            return tuple(name_column(fault, self.columns) for fault in refused.faults)
-        return ()
 
 
 @dataclass
@@ -77,11 +37,14 @@ def open_feed(
     path: Path,
     partner: str,
     kind: Kind,
-    columns: Mapping[str, str],
-    zone: ZoneInfo,
+    columns: str | Mapping[str, str] | None,
+    zone: ZoneInfo | None = None,
     backfill: bool = False,
 ) -> Feed:
-    """A feed of a file that exists, by a partner that is configured for this kind of event."""
+    """A feed of a file that exists, by a partner that is configured for this kind of event.
+
+    Without `columns` those of the partner's file, without `zone` the one of its areas.
+    """
     if not path.is_file():
         raise Mistake(f"{path}: there is no such file")
     if partner not in configuration.partners:
@@ -89,38 +52,37 @@ def open_feed(
     chosen = configuration.partners[partner]
     if f"{kind}s" not in chosen.topics:
         raise Mistake(f"partner {partner} publishes {' and '.join(chosen.topics)}, not {kind}s")
-    return Feed(path, chosen, kind, columns, zone, backfill)
+    mapping = columns if isinstance(columns, Mapping) else read_columns(columns, path, kind, chosen)
+    return Feed(path, chosen, kind, mapping, zone or zone_of(configuration, chosen), backfill)
 
 
-def read_columns(text: str | None, path: Path, kind: Kind) -> dict[str, str]:
+def read_columns(text: str | None, path: Path, kind: Kind, partner: Partner) -> Mapping[str, str]:
     """A mapping from event field to column.
 
-    Given as `field=column,field==constant`, as a YAML file, or not at all: then a column's name is its field.
+    Given as `field=column,field==constant`, as a YAML file, or not at all: then it is the one agreed with the
+    partner, or else a column's name is its field.
     """
     if text is None:
-        return {} if path.suffix.lower() in JSON_LINES else _columns_named_as_fields(path, kind)
-    if "=" not in text:
+        return columns_of(partner, kind) or _columns_named_as_fields(path, kind)
+    if "=" not in text and Path(text).suffix:
         return _columns_of_file(Path(text))
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    mapping = {name.strip(): column.strip() for name, _, column in pairs}
-    if not all(sign for _, sign, _ in pairs) or len(mapping) < len(pairs):
-        raise Mistake("--columns: give field=column, each field once, separated by commas, or a YAML file")
-    return mapping
+    return parse_columns(text)
 
 
-def _columns_named_as_fields(path: Path, kind: Kind) -> dict[str, str]:
+def _columns_named_as_fields(path: Path, kind: Kind) -> Mapping[str, str]:
     """What is not read is said: a misspelt column must not be lost in silence."""
-    fields = known_fields(event_model(kind))
-    header = read_header(path)
-    unread = [name for name in header if name not in fields]
-    if len(unread) == len(header):
+    shape = shape_of(path)
+    if not shape.is_table:
+        return {}
+    header = open_table(path, shape).header
+    columns = columns_named_as_fields(kind, header)
+    if not columns:
         raise Mistake(
-            f"{path}: no column is named as a field of {kind}s. Is it UTF-8 text, with commas (or tabs in a "
-            f".tsv)? Its header reads: {', '.join(header)[:200]}"
+            f"{path}: no column is named as a field of {kind}s. Its header reads: {', '.join(header)[:200]}"
         )
-    if unread:
+    if unread := unread_columns(columns, header):
         console.print(f"columns that are not read: {', '.join(unread)}", markup=False, highlight=False)
-    return {name: name for name in header if name in fields}
+    return columns
 
 
 def _columns_of_file(path: Path) -> dict[str, str]:
@@ -152,9 +114,14 @@ def reported_at(row: Row, otherwise: datetime) -> datetime:
 
 
 def send(
-    feed: Feed, rows: Iterable[Row], brokers: str, prefix: str, progress: Progress, total: int | None
+    feed: Feed,
+    outgoing: Iterable[tuple[int, Outgoing]],
+    brokers: str,
+    prefix: str,
+    progress: Progress,
+    total: int | None,
 ) -> Sent:
-    """Publishes rows in order; what the broker does not confirm is reported with its line."""
+    """Publishes events in order, each with its line; what the broker does not confirm is reported with it."""
     done = Sent()
     lock = Lock()
     topic = topic_name(feed.kind, feed.partner.id, prefix, feed.backfill)
@@ -168,10 +135,8 @@ def send(
         progress.advance(task)
 
     with Publisher(brokers) as publisher:
-        for row in rows:
-            payload = row.payload or {}
-            key = str(payload.get("record_id") or payload.get("encounter_id") or "")
-            publisher.publish(topic, key.encode(), encode(payload), lambda e, n=row.line: report(n, e))  # type: ignore[misc]
+        for line, one in outgoing:
+            publisher.publish(topic, one.key, one.value, lambda e, n=line: report(n, e))  # type: ignore[misc]
         publisher.flush()
     return done
 

@@ -98,6 +98,9 @@ def web() -> None:
     tell_of_first_account(settings)
     _keep_what_is_loaded()
     threading.Thread(target=pages.state.warm, daemon=True).start()
+    stop = threading.Event()
+    draining = threading.Thread(target=pages.state.gateway.run, args=(stop,), daemon=True)
+    draining.start()
     uvicorn.run(
         pages,
         host=settings.web_host,
@@ -107,6 +110,8 @@ def web() -> None:
         server_header=False,
         **proxies_of(settings),
     )
+    stop.set()
+    draining.join(10.0)  # what it is publishing is published; what is not waits on the disk
 
 
 def proxies_of(settings: Settings) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from surveillance.deciding import Desk
 from surveillance.settings import Settings
 from surveillance.store import accounts
 from surveillance.store.database import Store
+from surveillance.submitting.gateway import Gateway
+from surveillance.submitting.outlet import Outlet
+from surveillance.submitting.spool import Spool
 from surveillance.web.app import LOOPBACK, make_web
 from surveillance.web.door import SessionDoor
 from surveillance.web.house import People, utc_now
@@ -37,6 +40,19 @@ def make_pages(settings: Settings) -> FastAPI:
         audit_key=audit_key,
         people=people_of(store),
         printer=find_printer(settings.chromium),
+        gateway=make_gateway(settings, configuration),
+    )
+
+
+def make_gateway(settings: Settings, configuration: Configuration) -> Gateway:
+    """What takes the records that partners hand in."""
+    return Gateway(
+        configuration,
+        Spool(settings.spool_dir, settings.spool_megabytes * 1_000_000),
+        Outlet(settings.brokers),
+        utc_now,
+        settings.topic_prefix,
+        settings.upload_megabytes * 1_000_000,
     )
 
 

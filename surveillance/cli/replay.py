@@ -12,14 +12,17 @@ import typer
 from rich.progress import Progress
 
 from surveillance.cli.errors import Mistake
-from surveillance.cli.feeding import Feed, Sent, open_feed, read_columns, reported_at, send
+from surveillance.cli.feeding import Sent, open_feed, reported_at, send
 from surveillance.cli.progress import progress_bar
 from surveillance.cli.stack import Stack
 from surveillance.configuration import load_configuration
+from surveillance.events.topics import Kind
 from surveillance.settings import Settings
 from surveillance.store import alerts, dead_letters, evaluations, line_list, partners, pending
 from surveillance.store.codec import to_json
 from surveillance.store.database import Store
+from surveillance.submitting.feed import ID_FIELD, Feed, Outgoing
+from surveillance.submitting.rows import Row, encode
 from surveillance.use_case.model import UseCase
 
 _PARTNER = "replay"
@@ -63,7 +66,7 @@ def replay(
     chosen = configuration.use_cases[use_case]
     if not file.is_file():
         raise Mistake(f"{file}: there is no such file")
-    mapping = chosen.columns if columns is None else read_columns(columns, file, chosen.records)
+    mapping = chosen.columns if columns is None else columns
     feed = open_feed(
         configuration, file, _PARTNER, chosen.records, mapping, configuration.zone_of(chosen), backfill=True
     )
@@ -87,7 +90,8 @@ def _stream(feed: Feed, stack: Stack, progress: Progress) -> tuple[Sent, tuple[d
     if not whole:
         raise Mistake(f"{feed.path}: holds no row that can be read")
     days = sorted(reported_at(row, now).astimezone(feed.zone).date() for row in whole)
-    sent = send(feed, whole, stack.settings.brokers, stack.settings.topic_prefix, progress, len(whole))
+    going = ((row.line, _as_it_is(row, feed.kind)) for row in whole)
+    sent = send(feed, going, stack.settings.brokers, stack.settings.topic_prefix, progress, len(whole))
     if sent.failures:
         raise Mistake(f"line {sent.failures[0][0]}: not delivered: {sent.failures[0][1]}")
     sent.refused = len(rows) - len(whole)
@@ -98,6 +102,13 @@ def _stream(feed: Feed, stack: Stack, progress: Progress) -> tuple[Sent, tuple[d
         time.sleep(_POLL_SECONDS)
     progress.update(task, completed=handled)
     return sent, (days[0], days[-1])
+
+
+def _as_it_is(row: Row, kind: Kind) -> Outgoing:
+    """A row as it would be sent by a partner who looks at nothing: the service refuses what is wrong."""
+    payload = row.payload or {}
+    record = str(payload.get(ID_FIELD[kind]) or "")
+    return Outgoing(record, record.encode(), encode(payload))
 
 
 def _handled(store: Store) -> int:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LOCAL_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)"
 )
+_DAY_FIRST = re.compile(r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?![0-9])")  # as in the United Kingdom
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,15}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{0,20})?(?:[eE][+-]?[0-9]{1,3})?")
 
@@ -93,7 +95,7 @@ class RowReader:
         """The typed value; a text that does not fit stays as it is, for the decoder to refuse."""
         if cell.form == "whole_number" and _WHOLE_NUMBER.fullmatch(text):
             return int(text)
-        if cell.form == "number" and _NUMBER.fullmatch(text):
+        if cell.form == "number" and _NUMBER.fullmatch(text) and isfinite(float(text)):
             return float(text)
         if cell.form == "time":
             return _read_time(text, str(cell.steps[-1]) in _ENDS_OF_DAY, self.zone)
@@ -162,7 +164,8 @@ def _header_problems(columns: Mapping[str, str], header: Sequence[str]) -> Itera
     for column in wanted:
         found = header.count(column)
         if found == 0:
-            yield f"column {column}: not in the header; it has: {', '.join(header)} (separated by commas)"
+            # Not what the header has: where a file has none, that is its first record.
+            yield f"column {column}: not in the header, which has {len(header)} columns"
         elif found > 1:
             yield f"column {column}: more than once in the header; give each column its own name"
 
@@ -207,7 +210,11 @@ def _with_lists(branch: Any) -> Any:
 
 
 def _read_time(text: str, end_of_day: bool, zone: ZoneInfo) -> str:
-    """ISO text with an offset: a day or a time without one is taken as local in `zone`."""
+    """ISO text with an offset: a day or a time without one is taken as local in `zone`.
+
+    A day with slashes is day/month/year, and nothing else.
+    """
+    text = _DAY_FIRST.sub(lambda day: f"{day[3]}-{day[2]:0>2}-{day[1]:0>2}", text, count=1)
     try:
         if _DAY.fullmatch(text):
             moment = _LAST_SECOND if end_of_day else time()

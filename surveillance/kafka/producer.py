@@ -23,8 +23,10 @@ class Publisher:
     Its own thread delivers; `publish` returns before the message is delivered, `flush` waits for all.
     """
 
-    def __init__(self, brokers: str, delivery_seconds: float = 30.0) -> None:
-        """Raises BrokerUnreachable if no broker answers."""
+    def __init__(
+        self, brokers: str, delivery_seconds: float = 30.0, answer_seconds: float | None = None
+    ) -> None:
+        """Raises BrokerUnreachable if no broker answers in time."""
         with as_unreachable(brokers):
             self._producer = KafkaProducer(
                 bootstrap_servers=brokers.split(","),
@@ -36,7 +38,7 @@ class Publisher:
                 delivery_timeout_ms=int(delivery_seconds * 1000),
                 request_timeout_ms=int(delivery_seconds * 1000 / 2),
                 max_block_ms=int(delivery_seconds * 1000),
-                bootstrap_timeout_ms=int(ANSWER_SECONDS * 1000),
+                bootstrap_timeout_ms=int((answer_seconds or ANSWER_SECONDS) * 1000),
                 reconnect_backoff_max_ms=RECONNECT_MOST_MS,
                 allow_auto_create_topics=False,
                 metrics_enabled=False,

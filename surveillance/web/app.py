@@ -22,6 +22,7 @@ from surveillance.access.person import Person
 from surveillance.access.role import Permission
 from surveillance.alerting import wording
 from surveillance.deciding import Desk
+from surveillance.submitting.gateway import Gateway
 from surveillance.web import words
 from surveillance.web.door import API, SessionDoor
 from surveillance.web.faults import add_faults
@@ -43,6 +44,8 @@ from surveillance.web.rooms import (
     queue,
     reports,
     sign_in,
+    submissions,
+    submitting,
     trail,
 )
 from surveillance.web.session import VISIT
@@ -84,6 +87,8 @@ ROOMS: Rooms = (
     reports.add_to,
     overview.add_to,
     geography.add_to,
+    submissions.add_to,
+    submitting.add_to,
     api.add_to,
     trail.add_to,
     accounts.add_to,
@@ -98,6 +103,7 @@ LINKS = (
     ("Overview", "/overview", Permission.READ_AGGREGATES),
     ("Line list", "/cases", Permission.READ_CASES),
     ("Weekly report", "/reports/weekly", Permission.READ_AGGREGATES),
+    ("Send records", "/send", Permission.SUBMIT),
     ("Audit", "/audit", Permission.READ_AUDIT),
     ("Accounts", "/accounts", Permission.MANAGE_ACCOUNTS),
 )
@@ -114,21 +120,22 @@ def make_web(
     audit_key: bytes = b"",
     people: People = nobody_known,
     printer: Printer | None = None,
+    gateway: Gateway | None = None,
 ) -> FastAPI:
     """The web application over `source` and `desk`.
 
     `door`: who asks; without one everybody is let in, for tests. `hosts`: names under which it may be asked
     for (`*.example.org`, `*` for any): another site that points its own name at this address gets nothing.
     `now`: an aware clock, for ages and due times. `printer`: makes PDFs of reports, where Chromium is
-    installed.
+    installed. `gateway`: takes what partners hand in; whoever serves the application runs its loop.
     """
     app = FastAPI(
         title="Public health surveillance", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     door = door or OpenDoor()
     render = make_renderer(source, door)
-    house = House(source, desk, render, door, now, audit_key, people, printer)
-    app.state.door = house.door
+    house = House(source, desk, render, door, now, audit_key, people, printer, gateway)
+    app.state.door, app.state.gateway = house.door, gateway
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for add_to in ROOMS:
         add_to(app, house)

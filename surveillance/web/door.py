@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from surveillance.access.person import Person
 from surveillance.admitting import Porter
 from surveillance.store.accounts import Account
-from surveillance.web.guard import has_token
+from surveillance.web.guard import has_token, is_upload
 from surveillance.web.limits import Limits
 from surveillance.web.provider import Provider
 from surveillance.web.session import Seal, begin, visit_of
@@ -30,7 +30,8 @@ class SessionDoor:
         """Who sent this request. Raises a 429 where it is one too many."""
         person = self._of_token(request) if has_token(request.headers) else self._of_session(request)
         if person is not None and request.url.path.startswith(API):
-            self.limits.of_api(person.id)
+            counted = self.limits.of_submissions if is_upload(request.scope) else self.limits.of_api
+            counted(person.id)
         return person
 
     def enter(self, request: HTTPConnection, account: Account) -> None:

@@ -3,6 +3,7 @@
 Pure ASGI, so that it holds for every route, those that do not exist included.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from surveillance.web.session import VISIT, Seal, Visit
 
-MOST_BYTES = 1_000_000  # of a body: forms are small, and nothing is uploaded
+MOST_BYTES = 1_000_000  # of a body: forms are small. Uploads are counted where they are taken
+UPLOADS = re.compile(r"/api/partners/[^/]+/(?:incidents|admissions)|/partners/[^/]+/uploads")
+_FIRST_BYTES = 4096  # of an upload: a form of ours has its token in front of the file
+_CSRF_PART = re.compile(
+    rb'--[^\r\n]{1,200}\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n([0-9a-f]{64})\r\n',
+    re.IGNORECASE,
+)
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -50,14 +57,16 @@ class Guard:
         if scope["method"] in READS:
             await self.app(scope, receive, send)
             return
-        body = await read_body(receive)
+        upload = is_upload(scope)
+        body, more = await (read_first(receive) if upload else read_body(receive))
         if body is None:
             await self.problem(Request(scope), 413)(scope, receive, send)
             return
-        if not await self._is_ours(visit, scope, body):
+        given = csrf_in_front(body) if upload else await form_field(scope, body, "csrf")
+        if not self._is_ours(visit, scope, given):
             await self.problem(Request(scope), 403)(scope, receive, send)
             return
-        await self.app(scope, once_more(body, receive), send)
+        await self.app(scope, once_more(body, receive, more), send)
 
     def _visit(self, scope: Scope) -> Visit:
         now, request = self.clock(), Request(scope)
@@ -69,9 +78,9 @@ class Guard:
         scope["surveillance.visit"] = visit
         return visit
 
-    async def _is_ours(self, visit: Visit, scope: Scope, body: bytes) -> bool:
-        """Whether a page of ours sent it. A token in a header is proof enough: no other site can send it,
-        and who sends one is not asked for a cookie."""
+    def _is_ours(self, visit: Visit, scope: Scope, csrf: str) -> bool:
+        """Whether a page of ours sent it, by the token of its form. One in a header is proof enough: no other
+        site can send it, and who sends one is not asked for a cookie."""
         headers = Headers(scope=scope)
         if has_token(headers):
             return True
@@ -79,8 +88,7 @@ class Guard:
             return False
         if not self._of_our_origin(headers, scope["scheme"]):
             return False
-        given = headers.get("x-csrf") or await form_field(scope, body, "csrf")
-        return self.seal.is_csrf(visit.session, given)
+        return self.seal.is_csrf(visit.session, headers.get("x-csrf") or csrf)
 
     def _of_our_origin(self, headers: Headers, scheme: str) -> bool:
         origin = headers.get("origin")
@@ -138,22 +146,45 @@ def is_of_a_person(scope: Scope) -> bool:
     return scope["method"] not in READS or "sec-fetch-mode" not in headers or "sec-fetch-user" in headers
 
 
-async def read_body(receive: Receive) -> bytes | None:
-    """The whole body; None where it is too long, or breaks off."""
+async def read_body(receive: Receive) -> tuple[bytes | None, bool]:
+    """The whole body, after which no more comes; None where it is too long, or breaks off."""
     body, more = bytearray(), True
     while more:
         message = await receive()
         if message["type"] != "http.request":
-            return None
+            return None, False
         body += message.get("body", b"")
         if len(body) > MOST_BYTES:
-            return None
+            return None, False
         more = message.get("more_body", False)
-    return bytes(body)
+    return bytes(body), False
 
 
-def once_more(body: bytes, receive: Receive) -> Receive:
-    """Gives a body that was read to whoever reads it next."""
+def is_upload(scope: Scope) -> bool:
+    """Whether a body may be large: it goes on to whoever takes it, a piece at a time."""
+    return scope["method"] == "POST" and UPLOADS.fullmatch(scope["path"]) is not None
+
+
+async def read_first(receive: Receive) -> tuple[bytes | None, bool]:
+    """As much of a body as the token of a form needs, and whether more of it comes; None: it breaks off."""
+    body, more = bytearray(), True
+    while more and len(body) < _FIRST_BYTES:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None, False
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body), more
+
+
+def csrf_in_front(body: bytes) -> str:
+    """The token of a form with files, which stands before them; empty where it does not."""
+    found = _CSRF_PART.match(body)
+    return found[1].decode() if found else ""
+
+
+def once_more(body: bytes, receive: Receive, more: bool = False) -> Receive:
+    """Gives a body that was read, or its beginning where `more` comes, to whoever reads it next."""
     given = False
 
     async def receive_again() -> Message:
@@ -161,7 +192,7 @@ def once_more(body: bytes, receive: Receive) -> Receive:
         if given:
             return await receive()
         given = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": more}
 
     return receive_again
 

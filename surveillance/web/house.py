@@ -15,6 +15,7 @@ from surveillance.access.role import Permission, Role
 from surveillance.alerting.alert import Alert
 from surveillance.deciding import Desk
 from surveillance.store import audit
+from surveillance.submitting.gateway import Gateway
 from surveillance.use_case.model import Partner
 from surveillance.web.printing import Printer
 from surveillance.web.source import AlertSource
@@ -74,6 +75,7 @@ class House:
     audit_key: bytes = b""
     people: People = nobody_known
     printer: Printer | None = None
+    gateway: Gateway | None = None
 
     def alert(self, person: Person, alert_id: str, permission: Permission = Permission.READ_ALERTS) -> Alert:
         """An alert that the person may see. One out of reach is like one that does not exist: 404."""

@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import MovingWindowRateLimiter, RateLimiter, SlidingWindowCounterRateLimiter
 from starlette.exceptions import HTTPException
 
 
 def _limiter() -> MovingWindowRateLimiter:
     return MovingWindowRateLimiter(MemoryStorage())
+
+
+def _counter() -> SlidingWindowCounterRateLimiter:
+    return SlidingWindowCounterRateLimiter(MemoryStorage())
 
 
 @dataclass(frozen=True)
@@ -19,19 +23,26 @@ class Limits:
 
     sign_in: RateLimitItem = field(default_factory=lambda: parse("20 per minute"))
     api: RateLimitItem = field(default_factory=lambda: parse("600 per minute"))
+    submissions: RateLimitItem = field(default_factory=lambda: parse("20000 per minute"))
     _limiter: MovingWindowRateLimiter = field(default_factory=_limiter)
+    # Counts instead of keeping each: thousands a minute would be looked through a hundred times a second.
+    _counter: SlidingWindowCounterRateLimiter = field(default_factory=_counter)
 
     def of_sign_in(self, client: str) -> None:
         """Counts an attempt to be let in from a client's address. Raises a 429 where they are too many."""
-        self._hit(self.sign_in, "sign-in", client)
+        self._hit(self._limiter, self.sign_in, "sign-in", client)
 
     def of_api(self, person: str) -> None:
         """Counts what one person, or one token, asks of the API. Raises a 429 where it is too much."""
-        self._hit(self.api, "api", person)
+        self._hit(self._limiter, self.api, "api", person)
 
-    def _hit(self, limit: RateLimitItem, *who: str) -> None:
-        if not self._limiter.hit(limit, *who):
-            ends_at = self._limiter.get_window_stats(limit, *who).reset_time
+    def of_submissions(self, person: str) -> None:
+        """Counts what one person, or one token, hands in. Raises a 429 where it is too much."""
+        self._hit(self._counter, self.submissions, "submission", person)
+
+    def _hit(self, limiter: RateLimiter, limit: RateLimitItem, *who: str) -> None:
+        if not limiter.hit(limit, *who):
+            ends_at = limiter.get_window_stats(limit, *who).reset_time
             raise too_many(max(1.0, ends_at - time.time()))
 
 

@@ -244,7 +244,7 @@ def test_columns_that_are_not_read_are_said(run: Run, tmp_path: Path) -> None:
     assert "not read: mehtod_group" in done.words
 
 
-@pytest.mark.parametrize("content", ["record_id;status\nc-1;suspected\n", "A,B\n1,2\n"])
+@pytest.mark.parametrize("content", ["record_id|status\nc-1|suspected\n", "A,B\n1,2\n"])
 def test_a_table_with_no_known_column_is_told_its_header(run: Run, tmp_path: Path, content: str) -> None:
     file = tmp_path / "cases.csv"
     file.write_text(content)

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from surveillance.events.decode import decode
-from surveillance.events.rows import encode, read_rows
 from surveillance.events.topics import Source
 from surveillance.geography.area import load_areas
 from surveillance.geography.lookup import Gazetteer
 from surveillance.line_list.classify import classify
 from surveillance.line_list.record import Case, RecordKey, RecordVersion
+from surveillance.submitting.rows import encode, read_rows
 from surveillance.use_case.load import load_partners, load_scopes, load_use_cases
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
+from handing_in_web import new_gateway
 from starlette.routing import Mount, Route
 from visiting import Answer, Browser, Service, make_service
 
@@ -93,6 +94,8 @@ class World:
             "account_id": "somebody",
             "token_id": self.token,
             "level": "area",
+            "upload": "0" * 16 + "-" + "0" * 16,
+            "submission": "0" * 16 + "-" + "0" * 16,
         }
 
 
@@ -104,8 +107,15 @@ NOT_IN_THIS_WORLD = {
     "/api/scopes/{scope}/outlines/{level}.geojson",
     "/reports/weekly.pdf",
     "/alerts/{alert_id}/report.pdf",
+    "/api/partners/{partner}/submissions/{submission}",
+    "/partners/{partner}/submissions/{submission}",
+    "/partners/{partner}/uploads/{upload}",
+    "/partners/{partner}/uploads/{upload}/columns",
+    "/partners/{partner}/uploads/{upload}/send",
+    "/partners/{partner}/uploads/{upload}/remove",
 }
-"""Its areas have no boundaries and nobody prints: what asks for them gets nothing in its own scope either."""
+"""Its areas have no boundaries, nobody prints, nothing was handed in: what asks for them gets nothing in its
+own scope either."""
 
 OF_A_SCOPE = {"alert_id", "scope", "scope_id", "record_id"}
 
@@ -153,7 +163,8 @@ def world(
     for s, partner in PARTNER_OF.items():
         reports = (incident(f"rec-{s}-{i}", partner=partner, area=f"{s[0]}{i}") for i in (1, 2))
         house.report(*reports, partner=partner)
-    service = make_service(two_scopes, store, now=house.now)
+    gateway = new_gateway(two_scopes, path.parent, "127.0.0.1:1")
+    service = make_service(two_scopes, store, now=house.now, gateway=gateway)
     alerts = {scope: _opened(house, service, scope) for scope in (OWN, OTHER)}
     for role in Role:
         own = f"{role}:{OWN}:*:alpha" if role is Role.PARTNER else f"{role}:{OWN}"

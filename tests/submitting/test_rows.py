@@ -7,8 +7,9 @@ import pytest
 from factories import ORGANISATION, RECEIVED_AT, admission, incident
 from surveillance.events.columns import ColumnsError
 from surveillance.events.decode import decode
-from surveillance.events.rows import check_row, encode, read_rows
+from surveillance.events.refusal import Refused
 from surveillance.events.topics import Source
+from surveillance.submitting.rows import encode, event_of, name_column, read_rows
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DEFAULTS = {"reporter_org": ORGANISATION}
@@ -34,8 +35,11 @@ def rows(path, columns=SMALL, kind="incident", zone=BERLIN, defaults=DEFAULTS):
 
 
 def faults(row, columns=SMALL, kind="incident"):
-    found = check_row(row, Source(kind, "p"), ORGANISATION, RECEIVED_AT, columns)
-    return [(fault.field, fault.code.value) for fault in found]
+    try:
+        event_of(row, Source(kind, "p"), ORGANISATION, RECEIVED_AT)
+    except Refused as refused:
+        return [(name_column(fault, columns).field, fault.code.value) for fault in refused.faults]
+    return []
 
 
 def only(tmp_path, text, columns=SMALL, **options):
@@ -225,7 +229,7 @@ def test_tab_separated_files_are_tables_too(tmp_path):
     [
         ("id,day,Alter", SMALL, "column area"),
         ("id,day,day,Alter,area", SMALL, "column day"),
-        ("id;day;Alter;area", SMALL, "separated by commas"),
+        ("id|day|Alter|area", SMALL, "which has 1 columns"),
         ("", SMALL, "header"),
         ("id,day,Alter,area", SMALL | {"birthday": "day"}, "birthday"),
         ("id,day,Alter,area", SMALL | {"residence_area": "area"}, "residence_area"),

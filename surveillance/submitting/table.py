@@ -1,0 +1,123 @@
+"""Tables of text: CSV with commas, semicolons or tabs. One row at a time, in bounded memory."""
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from surveillance.events.columns import ColumnsError
+from surveillance.events.json_text import MAX_BYTES
+from surveillance.events.refusal import Fault, RefusalCode
+
+ROW = "row"  # the field of faults that concern a row as a whole
+SAVE_AS_UTF8 = (
+    "Save it again as `CSV UTF-8`, or send the workbook (.xlsx) itself; it looks like Windows-1252, which is "
+    "what Excel calls `CSV`"
+)
+_DELIMITERS = (",", ";", "\t")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a table, or why it is none. `number` counts from 1, the header included."""
+
+    number: int
+    cells: Sequence[str]
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's column names and, from the start at each call, the rows below them.
+
+    `notes` say what else is in the file and is not read.
+    """
+
+    header: tuple[str, ...]
+    lines: Callable[[], Iterator[Line]]
+    notes: tuple[str, ...] = ()
+
+
+def row_fault(code: RefusalCode, rule: str, fix: str) -> Fault:
+    """A fault of a row as a whole."""
+    return Fault(code, ROW, rule, fix)
+
+
+def csv_table(path: Path) -> Table:
+    """A CSV file; raises ColumnsError where its first line is no header of UTF-8 text."""
+    with path.open("rb") as file:
+        begins = file.read(2)
+    if begins in _UTF_16:
+        raise ColumnsError(["the file: is UTF-16 (`Unicode text`); save it as `CSV UTF-8`"])
+    with _open(path) as file:
+        first = file.readline(MAX_BYTES)
+        delimiter = max(_DELIMITERS, key=lambda sign: len(_names(first, sign)))
+        file.seek(0)
+        names = _names_at(file, delimiter)
+    if not names:
+        raise ColumnsError(["the file: its first line must be a header with the names of its columns"])
+    if not _is_text(names):
+        raise ColumnsError([f"the file: its header is not UTF-8 text. {SAVE_AS_UTF8}"])
+    return Table(tuple(names), lambda: _lines(path, delimiter, len(names)))
+
+
+def _names(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _names_at(file: TextIO, delimiter: str) -> list[str]:
+    """The header, which may have line breaks in quotes."""
+    try:
+        return [name.strip() for name in next(csv.reader(_bounded(file), delimiter=delimiter, strict=True))]
+    except (csv.Error, StopIteration):
+        return []
+
+
+def _lines(path: Path, delimiter: str, width: int) -> Iterator[Line]:
+    with _open(path) as file:
+        rows = csv.reader(_bounded(file), delimiter=delimiter, strict=True)
+        next(rows)
+        while True:
+            number = rows.line_num + 1
+            try:
+                cells = next(rows)
+            except StopIteration:
+                return
+            except csv.Error:
+                fault = row_fault(RefusalCode.INVALID_VALUE, "The row is a row of CSV", "Check the quotes")
+                yield Line(number, (), fault)
+                continue
+            if any(cells):  # spreadsheets leave empty rows at the end
+                yield Line(number, cells, _fault_of(cells, width))
+
+
+def _fault_of(cells: list[str], width: int) -> Fault | None:
+    if len(cells) != width:
+        rule = f"A row has as many cells as the header ({width})"
+        return row_fault(RefusalCode.INVALID_VALUE, rule, "Quote cells that hold the separator")
+    if not _is_text(cells):
+        return row_fault(RefusalCode.NOT_UTF8, "A file is UTF-8 text", SAVE_AS_UTF8)
+    return None
+
+
+def _is_text(cells: list[str]) -> bool:
+    joined = "".join(cells)
+    return joined.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in joined)
+
+
+def _open(path: Path) -> TextIO:
+    # Bytes that are not UTF-8 become half surrogates: their row is refused, the file goes on.
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _bounded(file: TextIO) -> Iterator[str]:
+    """Lines of at most MAX_BYTES characters; what is longer is cut, and the row is refused for its form."""
+    while line := file.readline(MAX_BYTES):
+        yield line
+        while not line.endswith(("\n", "\r")) and (line := file.readline(MAX_BYTES)):
+            pass

@@ -1,0 +1,147 @@
+"""The fields of an event as a form has them: made from the event's model, so that no list is kept twice."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from surveillance.events.decode import event_model
+from surveillance.events.known_fields import known_fields
+from surveillance.events.refusal import Fault
+from surveillance.events.topics import Kind
+from surveillance.use_case.fields import field_paths
+from surveillance.use_case.model import UseCase
+from surveillance.web.words import spaced, title
+
+# What the sender need not say: the organisation is that of the partner.
+_NOT_ASKED = frozenset({"reporter_org"})
+_COMPLETED = _NOT_ASKED | {"version", "action", "occurred_to", "occurred_precision"}
+# Where they stand on the page; a field that is in none of these stands in the last.
+_GROUPS: Mapping[str, str] = {
+    "The record": "record_id encounter_id version action status category merged_into",
+    "When": "occurred_from occurred_to occurred_precision arrived_at admitted_at discharged_at reported_at",
+    "Where": "residence_area incident_area point location_type location_of_concern provider_site",
+    "The person": "care_home_id age sex ethnicity person_keys person_key service_contact self_harm_history",
+    "What is known": "",
+}
+_LAST = "What is known"
+_MEANT = {"version": "1", "action": "reported"}
+_LABELS = {
+    "record_id": "Your record's id",
+    "encounter_id": "Your encounter's id",
+    "age": "Age in years",
+    "occurred_from": "Occurred, from",
+    "occurred_to": "Occurred, to",
+}
+
+
+@dataclass(frozen=True)
+class FormField:
+    """One question. `choices`: the closed list of its values, empty where there is none."""
+
+    path: str
+    label: str
+    hint: str
+    kind: str
+    required: bool
+    choices: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """What it is called on the page."""
+        return "f-" + self.path.replace(".", "-")
+
+
+@dataclass(frozen=True)
+class FormGroup:
+    """Questions that belong together."""
+
+    title: str
+    fields: tuple[FormField, ...]
+
+
+def known_names(use_cases: Iterable[UseCase], kind: Kind) -> tuple[str, ...]:
+    """The categories, or complaints, that a use case counts: what a form proposes."""
+    field = "category" if kind == "incident" else "complaint"
+    conditions = (use_case.cases.get(field) for use_case in use_cases if use_case.records == kind)
+    named = {str(value) for condition in conditions if condition for value in condition.one_of or ()}
+    return tuple(sorted(named))
+
+
+@cache
+def form_groups(kind: Kind) -> tuple[FormGroup, ...]:
+    """The whole form for one record."""
+    made = list(_fields(kind))
+    group_of = {name: group for group, names in _GROUPS.items() for name in names.split()}
+    groups = {
+        group: [field for field in made if group_of.get(field.path.split(".")[0], _LAST) == group]
+        for group in _GROUPS
+    }
+    return tuple(FormGroup(group, tuple(fields)) for group, fields in groups.items() if fields)
+
+
+def meant(kind: Kind) -> dict[str, str]:
+    """What stands in an empty form."""
+    return _MEANT if kind == "incident" else _MEANT | {"action": "attended"}
+
+
+def label_of(path: str) -> str:
+    """`residence_area.code` -> `Residence area: code`."""
+    if path in _LABELS:
+        return _LABELS[path]
+    first, _, rest = path.partition(".")
+    return title(first) + (f": {spaced(rest.replace('.', ' '))}" if rest else "")
+
+
+def required_fields(kind: Kind) -> frozenset[str]:
+    """What the sender has to say: not what is completed from the rest."""
+    fields = event_model(kind).model_fields.items()
+    return frozenset(name for name, field in fields if field.is_required()) - _COMPLETED
+
+
+def by_field(faults: tuple[Fault, ...], kind: Kind) -> dict[str, list[Fault]]:
+    """Faults by the question that they stand beside: that of the field, or the first one below it."""
+    paths = [field.path for group in form_groups(kind) for field in group.fields]
+    placed: dict[str, list[Fault]] = {}
+    for fault in faults:
+        placed.setdefault(_question(fault.field.replace(".0", ""), paths), []).append(fault)
+    return placed
+
+
+def _question(field: str, paths: list[str]) -> str:
+    """Faults of what is not asked for stand at the top of the page, under no question."""
+    if field in paths:
+        return field
+    return next((path for path in paths if path.startswith(f"{field}.")), "")
+
+
+def _fields(kind: Kind) -> Iterator[FormField]:
+    model = event_model(kind)
+    shapes = field_paths(model)
+    required = required_fields(kind)
+    for path, known in known_fields(model).items():
+        if known.form == "object" or path in _NOT_ASKED:
+            continue
+        choices = tuple(choice for choice in _ordered(known.words, shapes[path].choices))
+        yield FormField(
+            path=path,
+            label=label_of(path),
+            hint=_hint(known.words, bool(choices), known.form == "time"),
+            kind="choice" if choices else known.form,
+            required=path in required,
+            choices=choices,
+        )
+
+
+def _ordered(words: str, choices: frozenset[object]) -> Iterator[str]:
+    """A closed list in the order of its description, which is that of the contract."""
+    named = [name.strip() for name in words.partition("one of: ")[2].split(",")]
+    texts = {str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in choices}
+    yield from (name for name in named if name in texts)
+    yield from sorted(texts - set(named))
+
+
+def _hint(words: str, has_choices: bool, is_time: bool) -> str:
+    said = words.partition(", one of: ")[0] if has_choices else words
+    if is_time:
+        said = said.partition(" as date, time")[0]
+    return said[:1].upper() + said[1:]

@@ -1,0 +1,62 @@
+"""Uploads that lie on disk until the person who sent them has looked at them. Nobody else can reach them."""
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+
+from surveillance.events.topics import Kind
+from surveillance.submitting.shape import Shape
+from surveillance.submitting.spool import open_private
+
+_ID = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that somebody looks at. `columns` None: as was agreed, or named as fields."""
+
+    id: str
+    account: str
+    partner: str
+    kind: Kind
+    shape: Shape
+    columns: Mapping[str, str] | None = None
+
+
+def keep_note(staged: Path, upload: Upload) -> None:
+    """Writes down whose an upload is; again where its columns were chosen."""
+    note = staged / f"{upload.id}.note"
+    note.unlink(missing_ok=True)
+    with open_private(note) as file:
+        file.write(json.dumps(asdict(upload)).encode())
+
+
+def find_upload(staged: Path, upload: str, account: str, partner: str) -> Upload:
+    """An upload of this account for this partner. Raises a 404 where there is none, or none any more."""
+    if _ID.fullmatch(upload) is None:
+        raise HTTPException(404)
+    try:
+        noted = json.loads((staged / f"{upload}.note").read_text())
+    except FileNotFoundError:
+        raise HTTPException(404) from None
+    found = Upload(**{**noted, "shape": Shape(noted["shape"])})
+    if (found.account, found.partner) != (account, partner) or not body_of(staged, upload).exists():
+        raise HTTPException(404)
+    return found
+
+
+def body_of(staged: Path, upload: str) -> Path:
+    """Where the file itself lies."""
+    return staged / f"{upload}.body"
+
+
+def remove_upload(staged: Path, upload: str) -> None:
+    """Nothing of it stays."""
+    for path in (body_of(staged, upload), staged / f"{upload}.note"):
+        with suppress(FileNotFoundError):
+            path.unlink()

@@ -27,6 +27,7 @@ from surveillance.events.rows import (
 )
 from surveillance.events.topics import Kind, Source, topic_name
 from surveillance.geography.lookup import Gazetteer
+from surveillance.kafka.brokers import Brokers
 from surveillance.kafka.producer import Publisher
 from surveillance.use_case.model import Partner
 
@@ -152,7 +153,12 @@ def reported_at(row: Row, otherwise: datetime) -> datetime:
 
 
 def send(
-    feed: Feed, rows: Iterable[Row], brokers: str, prefix: str, progress: Progress, total: int | None
+    feed: Feed,
+    rows: Iterable[Row],
+    brokers: Brokers | str,
+    prefix: str,
+    progress: Progress,
+    total: int | None,
 ) -> Sent:
     """Publishes rows in order; what the broker does not confirm is reported with its line."""
     done = Sent()

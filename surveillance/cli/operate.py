@@ -156,7 +156,7 @@ def db_upgrade() -> None:
 def topics_create() -> None:
     """Create the topics of every partner, and the alerts topic. What exists stays as it is."""
     settings = Settings()
-    created = create_topics(settings.brokers, topic_specs(load_configuration(settings.config_dir), settings))
+    created = create_topics(settings.kafka, topic_specs(load_configuration(settings.config_dir), settings))
     typer.echo("\n".join(created) if created else "every topic exists already")
 
 

@@ -83,7 +83,7 @@ def _run(
         typer.echo(f"{file}: {rows} valid rows; nothing was sent")
         return
     with progress_bar() as progress:
-        done = send(feed, feed.rows(), settings.brokers, settings.topic_prefix, progress, rows)
+        done = send(feed, feed.rows(), settings.kafka, settings.topic_prefix, progress, rows)
     _tell(file, done)
 
 

@@ -87,7 +87,7 @@ def _stream(feed: Feed, stack: Stack, progress: Progress) -> tuple[Sent, tuple[d
     if not whole:
         raise Mistake(f"{feed.path}: holds no row that can be read")
     days = sorted(reported_at(row, now).astimezone(feed.zone).date() for row in whole)
-    sent = send(feed, whole, stack.settings.brokers, stack.settings.topic_prefix, progress, len(whole))
+    sent = send(feed, whole, stack.settings.kafka, stack.settings.topic_prefix, progress, len(whole))
     if sent.failures:
         raise Mistake(f"line {sent.failures[0][0]}: not delivered: {sent.failures[0][1]}")
     sent.refused = len(rows) - len(whole)

@@ -18,6 +18,7 @@ _OURS = {
     "surveillance.deciding": ("Unknown",),
     "surveillance.evaluation.spread": ("WorkersLost",),
     "surveillance.events.columns": ("ColumnsError",),
+    "surveillance.kafka.access": ("AccessFault",),
     "surveillance.kafka.admin": ("TopicFault",),
     "surveillance.kafka.broker": ("BrokerUnavailable",),
     "surveillance.kafka.knock": ("BrokerUnreachable",),

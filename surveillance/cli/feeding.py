@@ -174,6 +174,7 @@ def send(
         progress.advance(task)
 
     with Publisher(brokers) as publisher:
+        publisher.check_topic(topic)
         for row in rows:
             payload = row.payload or {}
             key = str(payload.get("record_id") or payload.get("encounter_id") or "")

@@ -98,7 +98,8 @@ def create_topics(brokers: Brokers | str, specs: Iterable[TopicSpec]) -> tuple[s
 
     Existing topics are left as they are. Raises TopicFault naming the topic the broker refuses.
     """
-    knock(as_brokers(brokers))
+    if not knock(as_brokers(brokers)):
+        raise BrokerUnreachable(f"no Kafka broker answers at {brokers}")
     created = []
     with open_admin(brokers) as admin:
         existing = set(admin.list_topics())

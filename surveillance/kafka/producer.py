@@ -47,6 +47,11 @@ class Publisher:
             )
         self._delivery_seconds = delivery_seconds
 
+    def check_topic(self, topic: str) -> None:
+        """Raises BrokerRefuses where this user may not publish there: once, not for every message."""
+        with as_unreachable(self._brokers):
+            self._producer.partitions_for(topic)
+
     def publish(self, topic: str, key: bytes | None, value: bytes | None, report: Report) -> None:
         """Hands one message over; `report` is called exactly once, also for one refused at once."""
         try:

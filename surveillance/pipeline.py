@@ -29,12 +29,22 @@ from surveillance.events.dead_letter import DeadLetter
 from surveillance.events.message import Message
 from surveillance.events.rules import CLOCK_TOLERANCE
 from surveillance.events.topics import source_of
+from surveillance.events.trial import Trial
 from surveillance.intake import Intake, read_message, refuse_erased, seen_of
 from surveillance.line_list.record import RecordVersion
 from surveillance.looking import Seen, find_clusters, look, snapshot_of
 from surveillance.revising import Revised, revise_line_list
 from surveillance.sending import Delivered, Post
-from surveillance.store import alerts, dead_letters, evaluations, ledger, outbox, partners, pending
+from surveillance.store import (
+    alerts,
+    dead_letters,
+    evaluations,
+    ledger,
+    outbox,
+    partners,
+    pending,
+    test_records,
+)
 from surveillance.store.database import Store, Transaction
 
 # --- ingest -----------------------------------------------------------------------------------------------
@@ -42,14 +52,15 @@ from surveillance.store.database import Store, Transaction
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of a batch: of its messages, those that nobody had handled yet, each a record's version
-    or a dead letter."""
+    """What became of a batch: of its messages, those that nobody had handled yet, each a record's version,
+    a dead letter, or a test record that was answered and left at that."""
 
     messages: int
     versions: tuple[tuple[Message, RecordVersion], ...]
     letters: tuple[DeadLetter, ...]
     revised: Revised
     repaired: bool
+    trials: tuple[Trial, ...] = ()
 
 
 def ingest(
@@ -66,10 +77,13 @@ def ingest(
         versions = tuple((m, r) for m, r in kept.items() if isinstance(r, RecordVersion))
         letters = tuple(r for r in kept.values() if isinstance(r, DeadLetter))
         revised = revise_line_list(tx, [v for _, v in versions], configuration, intake.now)
+        trials = tuple(r for r in kept.values() if isinstance(r, Trial))
         dead_letters.add(tx, letters, intake.place, intake.now)
+        test_records.add(tx, trials, intake.place, intake.now)
         _request_evaluations(tx, configuration, revised, versions, intake)
-        partners.saw(tx, seen_of(new, letters, intake))
-    return Ingested(len(messages), versions, letters, revised, intake.repaired)
+        counted = [m for m in new if not isinstance(kept[m], Trial)]
+        partners.saw(tx, seen_of(counted, letters, intake))
+    return Ingested(len(messages), versions, letters, revised, intake.repaired, trials)
 
 
 def _request_evaluations(

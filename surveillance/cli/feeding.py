@@ -14,6 +14,7 @@ from surveillance.cli.errors import Mistake
 from surveillance.cli.progress import console
 from surveillance.configuration import Configuration
 from surveillance.events.decode import event_model
+from surveillance.events.envelope import as_test
 from surveillance.events.known_fields import known_fields
 from surveillance.events.refusal import Fault, Refused
 from surveillance.events.rows import (
@@ -34,7 +35,7 @@ from surveillance.use_case.model import Partner
 
 @dataclass(frozen=True)
 class Feed:
-    """A file as a partner's events."""
+    """A file as a partner's events; `test`: as test records, which nobody counts."""
 
     path: Path
     partner: Partner
@@ -42,6 +43,7 @@ class Feed:
     columns: Mapping[str, str]
     zone: ZoneInfo
     backfill: bool = False
+    test: bool = False
 
     @property
     def source(self) -> Source:
@@ -81,6 +83,7 @@ def open_feed(
     columns: Mapping[str, str],
     zone: ZoneInfo,
     backfill: bool = False,
+    test: bool = False,
 ) -> Feed:
     """A feed of a file that exists, by a partner that is configured for this kind of event."""
     if not path.is_file():
@@ -90,7 +93,7 @@ def open_feed(
     chosen = configuration.partners[partner]
     if f"{kind}s" not in chosen.topics:
         raise Mistake(f"partner {partner} publishes {' and '.join(chosen.topics)}, not {kind}s")
-    return Feed(path, chosen, kind, columns, zone, backfill)
+    return Feed(path, chosen, kind, columns, zone, backfill, test)
 
 
 def read_columns(text: str | None, path: Path, kind: Kind) -> dict[str, str]:
@@ -177,8 +180,9 @@ def send(
         publisher.check_topic(topic)
         for row in rows:
             payload = row.payload or {}
+            value = as_test(payload, feed.kind, feed.partner.id, row.line) if feed.test else payload
             key = str(payload.get("record_id") or payload.get("encounter_id") or "")
-            publisher.publish(topic, key.encode(), encode(payload), lambda e, n=row.line: report(n, e))  # type: ignore[misc]
+            publisher.publish(topic, key.encode(), encode(value), lambda e, n=row.line: report(n, e))  # type: ignore[misc]
         publisher.flush()
     return done
 

@@ -21,6 +21,8 @@ from surveillance.identity import partner_user
 from surveillance.kafka.access import has_password, set_password
 from surveillance.kafka.admin import create_topics
 from surveillance.settings import Settings
+from surveillance.store import test_records
+from surveillance.store.database import Store
 from surveillance.use_case.check import check_coverage
 from surveillance.use_case.fault import ConfigError, ConfigFault
 from surveillance.use_case.model import Partner
@@ -109,6 +111,22 @@ def rotate(partner: str) -> None:
     if not has_password(brokers, partner_user(partner)):
         typer.echo(f"{partner_user(partner)} had no password yet")
     hand_over(found, configuration, settings, _open_up(found, configuration, settings))
+
+
+@partners_app.command("tests")
+def list_tests(partner: str, limit: Annotated[int, typer.Option(help="So many.")] = 20) -> None:
+    """What a partner's test records were answered, the newest first."""
+    settings, _, found = _known(partner)
+    store = Store.open(settings.database_url.get_secret_value())
+    with store.reading() as tx:
+        answers = test_records.listed(tx, found.id, limit)
+    store.close()
+    typer.echo(f"{len(answers)} test records of {found.id}")
+    for one in answers:
+        place = f"{one.received_at:%Y-%m-%d %H:%M:%S} UTC {one.topic}/{one.partition}@{one.offset}"
+        typer.echo(f"{place}: {'would be accepted: ' + one.record_id if one.record_id else 'refused'}")
+        for fault in one.faults:
+            typer.echo(f"  {fault.field}: {fault.rule}. {fault.fix}")
 
 
 def _open_up(partner: Partner, configuration: Configuration, settings: Settings) -> str | None:

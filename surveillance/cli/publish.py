@@ -42,9 +42,10 @@ def publish(
     columns: Annotated[str | None, _COLUMNS] = None,
     time_zone: Annotated[str, _ZONE] = "Europe/London",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only validate.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="As test records: answered, never counted.")] = False,
 ) -> None:
     """Publish a CSV or JSON Lines file to a partner's topic. Nothing is sent unless every line is valid."""
-    _run(file, partner, topic, columns, time_zone, backfill=False, dry_run=dry_run)
+    _run(file, partner, topic, columns, time_zone, backfill=False, dry_run=dry_run, test=test)
 
 
 def backfill(
@@ -70,6 +71,7 @@ def _run(
     *,
     backfill: bool,
     dry_run: bool,
+    test: bool = False,
 ) -> None:
     settings = Settings()
     configuration = load_configuration(settings.config_dir)
@@ -77,7 +79,7 @@ def _run(
     if not file.is_file():
         raise Mistake(f"{file}: there is no such file")
     mapping = read_columns(columns, file, kind)
-    feed = open_feed(configuration, file, partner, kind, mapping, read_zone(time_zone), backfill)
+    feed = open_feed(configuration, file, partner, kind, mapping, read_zone(time_zone), backfill, test)
     rows = _validate(feed, configuration.gazetteer)
     if dry_run:
         typer.echo(f"{file}: {rows} valid rows; nothing was sent")

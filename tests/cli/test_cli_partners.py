@@ -22,12 +22,15 @@ from plugins.secure_kafka import SecureKafka
 from small_house import write_house
 from surveillance.configuration import load_configuration
 from surveillance.events.dead_letter import DeadLetter
+from surveillance.events.decode import decode_message
+from surveillance.events.topics import Source
 from surveillance.identity import compare, wanted_rules
 from surveillance.kafka.access import Rule, change_rules, list_rules
 from surveillance.kafka.admin import TopicSpec, consumer, create_topics
 from surveillance.kafka.brokers import Brokers
 from surveillance.kafka.knock import BrokerRefuses
 from surveillance.kafka.producer import DeliveryFailed, Publisher
+from surveillance.kafka.reader import read_range
 from surveillance.settings import Settings
 from surveillance.store import dead_letters
 from surveillance.store.database import Store
@@ -293,6 +296,8 @@ def test_a_partner_publishes_what_the_worker_stores_and_another_organisation_is_
     site.act_as(site.kafka.as_user("partner.gamma", password))
     done = publish(run, events_file(tmp_path / "cases.jsonl", {}))
     assert (done.code, "1 rows published, 0 not delivered" in done.words) == (0, True), done.words
+    tried = events_file(tmp_path / "tests.jsonl", {"record_id": "tried"})
+    assert run("publish", tried, "--partner", "gamma", "--topic", "incidents", "--test").code == 0
     with Publisher(site.kafka.as_user("partner.gamma", password)) as publisher:
         claimed = json.dumps({**EVENT, "record_id": "c-2", "reporter_org": "CLINIC-ALPHA"}).encode()
         publisher.publish_and_wait(site.topic("incidents.v1.gamma"), b"c-2", claimed)
@@ -300,6 +305,7 @@ def test_a_partner_publishes_what_the_worker_stores_and_another_organisation_is_
     letters, log = _work_until_refused(site, tmp_path)
     assert [(letter.partner, letter.code.value) for letter in letters] == [("gamma", "wrong_organisation")]
     assert _records(site) == ["c-1"]
+    assert "would be accepted: tried" in run("partners", "tests", "gamma").out
     assert password not in log
     assert (tmp_path / "service").read_text().strip() not in log
 
@@ -403,6 +409,37 @@ def test_what_is_handed_over_lets_kafkas_own_java_client_publish(
         timeout=120,
     )
     assert sent.stdout.strip() == "offset 0", sent.stderr[-1000:]
+
+
+@pytest.mark.slow
+def test_the_program_of_the_guide_sends_a_test_record_as_it_is_written(
+    run: Run, site: Site, tmp_path: Path
+) -> None:
+    password = password_in(run("partners", "add", "gamma", *ADD, *COVERS))
+    guide = (ROOT / "docs" / "partners" / "kafka.md").read_text()
+    [program] = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "first.py").write_text(program)
+    (tmp_path / "ca.pem").write_bytes(site.kafka.ca_file.read_bytes())
+    known = {
+        "BROKERS": site.kafka.address,
+        "KAFKA_USER": "partner.gamma",
+        "KAFKA_PASSWORD": password,
+        "TOPIC": site.topic("incidents.v1.gamma"),
+        "ORGANISATION": "CLINIC-GAMMA",
+    }
+    assert all(f"{name}=" in guide or f"read -rs {name}" in guide for name in known)
+    sent = subprocess.run(
+        [sys.executable, "first.py"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], **known},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert sent.stdout.strip() == "taken at offset 0", sent.stderr[-1000:]
+    [taken] = read_range(site.kafka.admin, known["TOPIC"], 0, 0, 1).messages
+    source = Source("incident", "gamma")
+    assert decode_message(taken.value, source, "CLINIC-GAMMA", taken.received_at).test
 
 
 def test_the_written_file_is_read_as_any_other(run: Run, site: Site) -> None:

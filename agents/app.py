@@ -7,12 +7,14 @@ database is, and the repair loop fetches what it lacks. So nothing here tries to
 from functools import cache
 
 import faust
+import faust.auth
 from faust.app import base
 from faust.sensors.prometheus import FaustMetrics, PrometheusMonitor
 from prometheus_client import REGISTRY
 
 from agents.house import Connection
 from agents.transport import transport_waiting
+from surveillance.kafka.brokers import MECHANISM, Brokers
 
 SESSION_SECONDS = 10.0
 COMMIT_SECONDS = 0.5
@@ -32,7 +34,8 @@ def make_app(settings: Connection) -> App:
     """The app, without agents yet. One a process at a time; a new one after each crash."""
     app = App(
         settings.consumer_group,
-        broker=[f"kafka://{address.strip()}" for address in settings.brokers.split(",")],
+        broker=[f"kafka://{address}" for address in settings.kafka.servers],
+        broker_credentials=credentials(settings.kafka),
         autodiscover=False,
         store="memory://",
         processing_guarantee="at_least_once",
@@ -54,6 +57,18 @@ def make_app(settings: Connection) -> App:
     app.transport = transport(app.conf.broker_consumer, app)
     app.monitor = PrometheusMonitor(metrics=_faust_metrics())
     return app
+
+
+def credentials(brokers: Brokers) -> faust.auth.Credentials | None:
+    """As Faust takes them; its text shows the user and never the password."""
+    tls = brokers.tls()
+    if tls is None:
+        return None
+    if brokers.security == "tls":
+        return faust.auth.SSLCredentials(tls)
+    return faust.SASLCredentials(
+        username=brokers.user, password=brokers.password, mechanism=MECHANISM, ssl_context=tls
+    )
 
 
 @cache

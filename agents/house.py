@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from surveillance.events.message import Message
+from surveillance.kafka.brokers import Brokers
 
 
 class House(Protocol):
@@ -36,7 +37,7 @@ class Connection(Protocol):
     """The settings that the agents read."""
 
     @property
-    def brokers(self) -> str: ...
+    def kafka(self) -> Brokers: ...
     @property
     def consumer_group(self) -> str: ...
     @property

@@ -17,7 +17,9 @@ from agents.house import Connection, House
 from agents.ingest import add_ingest
 from agents.loops import Wakes, loops
 from agents.steps import backoff, in_thread, pause
-from surveillance.kafka.admin import BrokerUnreachable, missing_topics, wait_for_brokers
+from surveillance.kafka.admin import missing_topics, wait_for_brokers
+from surveillance.kafka.brokers import Brokers
+from surveillance.kafka.knock import BrokerRefuses, BrokerUnreachable
 from surveillance.log import place_of
 
 STREAM_STOP_SECONDS = 5.0
@@ -64,7 +66,7 @@ class Worker:
     async def _run(self) -> int:
         stopping = asyncio.Event()
         self._listen(stopping)
-        if not await _topics_exist(self._settings.brokers, self._house.topics, stopping):
+        if not await _topics_exist(self._settings.kafka, self._house.topics, stopping):
             return 0 if stopping.is_set() else 1
         wakes = Wakes()
         beside = [asyncio.ensure_future(loop) for loop in loops(self._house, wakes, stopping)]
@@ -87,7 +89,7 @@ class Worker:
             lasted = asyncio.get_running_loop().time() - began
             crashes = 1 if lasted > 60 else crashes + 1
             await pause(backoff(crashes), stopping)
-            await _broker_answers(self._settings.brokers, stopping)
+            await _broker_answers(self._settings.kafka, stopping)
 
     async def _stream_once(self, stopping: asyncio.Event, wakes: Wakes) -> None:
         app = self._app = make_app(self._settings)
@@ -141,8 +143,8 @@ async def _end(app: App, running: "asyncio.Future[None]") -> None:
     await asyncio.wait({running}, timeout=1.0)
 
 
-async def _topics_exist(brokers: str, topics: object, stopping: asyncio.Event) -> bool:
-    await _broker_answers(brokers, stopping)
+async def _topics_exist(brokers: Brokers, topics: object, stopping: asyncio.Event) -> bool:
+    await _broker_answers(brokers, stopping, starting=True)
     while not stopping.is_set():
         try:
             missing = await in_thread("topics", lambda: missing_topics(brokers, topics))  # type: ignore[arg-type]
@@ -154,12 +156,18 @@ async def _topics_exist(brokers: str, topics: object, stopping: asyncio.Event) -
     return False
 
 
-async def _broker_answers(brokers: str, stopping: asyncio.Event) -> None:
-    """Waits until a broker answers, saying that it waits."""
+async def _broker_answers(brokers: Brokers, stopping: asyncio.Event, starting: bool = False) -> None:
+    """Waits until a broker answers, saying that it waits.
+
+    A worker that starts raises BrokerRefuses where its settings are wrong; one that has worked waits: a
+    certificate that ran out is renewed at the broker.
+    """
     while not stopping.is_set():
         try:
             await in_thread("broker", lambda: wait_for_brokers(brokers, ASK_SECONDS))
             return
         except BrokerUnreachable as absent:
+            if starting and isinstance(absent, BrokerRefuses):
+                raise
             log.warning("waiting for the broker", reason=str(absent))
             await pause(1.0, stopping)

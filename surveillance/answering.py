@@ -9,7 +9,8 @@ from surveillance.configuration import Configuration
 from surveillance.events.dead_letter import DeadLetter
 from surveillance.events.message import Message
 from surveillance.events.named import Named
-from surveillance.events.receipt import receipt
+from surveillance.events.receipt import Answer, receipt
+from surveillance.events.trial import Trial
 from surveillance.intake import Intake
 from surveillance.line_list.quality import quality_of
 from surveillance.line_list.record import RecordKey, RecordVersion
@@ -31,12 +32,13 @@ def answer(
     accepted: Accepted,
     outcomes: Sequence[Outcome],
     letters: Sequence[DeadLetter],
+    trials: Sequence[Trial],
     configuration: Configuration,
     intake: Intake,
 ) -> None:
     """Answers the messages of a batch that are new. Call it when versions and dead letters are stored."""
     _mend(tx, accepted, letters, intake.now)
-    _owe_receipts(tx, new, accepted, outcomes, letters, configuration, intake)
+    _owe_receipts(tx, new, accepted, outcomes, (*letters, *trials), configuration, intake)
     partner_months.count(tx, _months(accepted, outcomes, letters))
 
 
@@ -101,7 +103,7 @@ def _owe_receipts(
     new: Sequence[Message],
     accepted: Accepted,
     outcomes: Sequence[Outcome],
-    letters: Iterable[DeadLetter],
+    others: Iterable[DeadLetter | Trial],
     configuration: Configuration,
     intake: Intake,
 ) -> None:
@@ -115,11 +117,12 @@ def _owe_receipts(
             named = Named(version.key.record_id, version.version)
             by_partner[version.key.partner].append(receipt(message, named, "accepted", outcome.value))
     messages = {(message.topic, message.partition, message.offset): message for message in new}
-    for letter in letters:
-        if letter.partner in wanted:
-            message = messages[letter.topic, letter.partition, letter.offset]
-            named = Named(letter.record_id, letter.version)
-            by_partner[letter.partner].append(receipt(message, named, "refused", faults=letter.faults))
+    for one in others:
+        if one.partner in wanted:
+            message = messages[one.topic, one.partition, one.offset]
+            named = Named(one.record_id, one.version if isinstance(one, DeadLetter) else None)
+            outcome: Answer = "refused" if one.faults else "test"
+            by_partner[one.partner].append(receipt(message, named, outcome, faults=one.faults))
     receipts.add(tx, by_partner, intake.now)
 
 

@@ -7,15 +7,19 @@ from datetime import datetime
 from surveillance.configuration import Configuration
 from surveillance.events.canonical import canonical_hash
 from surveillance.events.dead_letter import DeadLetter, dead_letter
-from surveillance.events.decode import decode
+from surveillance.events.decode import decode_message
 from surveillance.events.message import Message
 from surveillance.events.refusal import Fault, RefusalCode, Refused
 from surveillance.events.topics import source_of
+from surveillance.events.trial import Trial, trial
 from surveillance.line_list.forgetting import named_records, without_records
 from surveillance.line_list.record import RecordKey, RecordVersion
 from surveillance.store import erasures, partners
 from surveillance.store.database import Transaction
 from surveillance.store.ledger import LogPlace
+
+Read = RecordVersion | Trial | DeadLetter
+"""What a message becomes."""
 
 UNSTORABLE = Fault(
     RefusalCode.UNSTORABLE,
@@ -51,19 +55,23 @@ class Intake:
     evaluates: bool = True
 
 
-def read_message(
-    message: Message, configuration: Configuration, intake: Intake
-) -> RecordVersion | DeadLetter:
-    """A message as the version of a record, or as the dead letter that says why not."""
+def read_message(message: Message, configuration: Configuration, intake: Intake) -> Read:
+    """A message as a record's version, as the answer to a test, or as the dead letter that says why not."""
     source = source_of(message.topic, intake.prefix)
+    test = False
     try:
         if intake.unstorable:
             raise Refused((UNSTORABLE,))
         organisation = configuration.partners[source.partner].organisation
-        event = decode(message.value, source, organisation, message.received_at)
+        decoded = decode_message(message.value, source, organisation, message.received_at)
+        event, test = decoded.event, decoded.test
         content = configuration.gazetteer.resolve(event.model_dump(mode="json"))
     except Refused as refused:
+        if test or refused.test:
+            return trial(message, source, None, refused.faults)
         return dead_letter(message, source, refused, intake.dead_letter_key)
+    if test:
+        return trial(message, source, event.key_id)
     return RecordVersion(
         key=RecordKey(source.partner, source.kind, event.key_id),
         version=event.version,
@@ -74,37 +82,35 @@ def read_message(
     )
 
 
-def refuse_erased(
-    tx: Transaction, read: Mapping[Message, RecordVersion | DeadLetter], intake: Intake
-) -> dict[Message, RecordVersion | DeadLetter]:
+def refuse_erased(tx: Transaction, read: Mapping[Message, Read], intake: Intake) -> dict[Message, Read]:
     """What was read, with a dead letter in place of every version of an erased record, and without what
     other records say of one."""
     versions = [version for version in read.values() if isinstance(version, RecordVersion)]
     named = {record for v in versions for record in named_records(v.key, v.content)}
-    named |= {
-        key for one in read.values() if isinstance(one, DeadLetter) and (key := key_of(one)) is not None
-    }
-    erased = erasures.erased_among(tx, intake.dead_letter_key, {v.key for v in versions} | named)
+    own = {key for one in read.values() if (key := key_of(one)) is not None}
+    erased = erasures.erased_among(tx, intake.dead_letter_key, own | named)
     return {m: _forget(m, one, erased, intake) for m, one in read.items()} if erased else dict(read)
 
 
-def key_of(letter: DeadLetter) -> RecordKey | None:
-    """The record that a dead letter is about, where it names one."""
-    return None if letter.record_id is None else RecordKey(letter.partner, letter.kind, letter.record_id)
+def key_of(read: Read) -> RecordKey | None:
+    """The record that a message is about, where it names one."""
+    if isinstance(read, RecordVersion):
+        return read.key
+    return None if read.record_id is None else RecordKey(read.partner, read.kind, read.record_id)
 
 
-def _forget(
-    message: Message, read: RecordVersion | DeadLetter, erased: set[RecordKey], intake: Intake
-) -> RecordVersion | DeadLetter:
-    key = key_of(read) if isinstance(read, DeadLetter) else read.key
+def _forget(message: Message, read: Read, erased: set[RecordKey], intake: Intake) -> Read:
+    key = key_of(read)
     if key in erased:
         source = source_of(message.topic, intake.prefix)
+        if isinstance(read, Trial):
+            return trial(message, source, None, (ERASED,))
         letter = dead_letter(message, source, Refused((ERASED,)), intake.dead_letter_key)
         # Nothing that was made of the payload is kept.
         return replace(letter, payload_hmac="", record_id=None, version=None)
-    if isinstance(read, DeadLetter):
-        return read
-    return replace(read, content=without_records(read.key, read.content, erased))
+    if isinstance(read, RecordVersion):
+        return replace(read, content=without_records(read.key, read.content, erased))
+    return read
 
 
 def seen_of(new: Iterable[Message], letters: Iterable[DeadLetter], intake: Intake) -> Iterator[partners.Seen]:

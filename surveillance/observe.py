@@ -41,6 +41,10 @@ def ingested(done: Ingested) -> None:
         metrics.REFUSALS.labels(letter.topic, str(letter.code)).inc()
         if done.repaired:
             metrics.REPAIRED.labels(letter.topic).inc()
+    for trial in done.trials:  # whether it was right is for its partner to hear, and no refusal
+        metrics.MESSAGES.labels(trial.topic, "test").inc()
+        if done.repaired:
+            metrics.REPAIRED.labels(trial.topic).inc()
 
 
 def report_delay_days(content: Mapping[str, Any]) -> float | None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from surveillance.kafka.admin import ClusterState, Offsets, describe
+from surveillance.kafka.brokers import Brokers
 from surveillance.store.ledger import LogPlace, Position, gaps
 
 log = structlog.get_logger()
@@ -25,7 +26,7 @@ class TopicMissing(RuntimeError):
 class TopicLogs:
     """The partners' topics as the broker last described them."""
 
-    brokers: str
+    brokers: Brokers | str
     topics: tuple[str, ...]
     _state: ClusterState | None = None
 

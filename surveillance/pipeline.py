@@ -31,12 +31,22 @@ from surveillance.events.dead_letter import DeadLetter
 from surveillance.events.message import Message
 from surveillance.events.rules import CLOCK_TOLERANCE
 from surveillance.events.topics import source_of
-from surveillance.intake import Intake, read_message, refuse_erased, seen_of
+from surveillance.events.trial import Trial
+from surveillance.intake import Intake, Read, read_message, refuse_erased, seen_of
 from surveillance.line_list.record import RecordVersion
 from surveillance.looking import Seen, find_clusters, look, snapshot_of
 from surveillance.revising import Revised, revise_line_list
 from surveillance.sending import Delivered, Post
-from surveillance.store import alerts, dead_letters, evaluations, ledger, outbox, partners, pending
+from surveillance.store import (
+    alerts,
+    dead_letters,
+    evaluations,
+    ledger,
+    outbox,
+    partners,
+    pending,
+    test_records,
+)
 from surveillance.store.database import Store, Transaction
 
 # --- ingest -----------------------------------------------------------------------------------------------
@@ -44,14 +54,15 @@ from surveillance.store.database import Store, Transaction
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of a batch: of its messages, those that nobody had handled yet, each a record's version
-    or a dead letter."""
+    """What became of a batch: of its messages, those that nobody had handled yet, each a record's version,
+    a dead letter, or a test record that was answered and left at that."""
 
     messages: int
     versions: tuple[tuple[Message, RecordVersion], ...]
     letters: tuple[DeadLetter, ...]
     revised: Revised
     repaired: bool
+    trials: tuple[Trial, ...] = ()
 
 
 def ingest(
@@ -68,11 +79,14 @@ def ingest(
         versions = tuple((m, r) for m, r in kept.items() if isinstance(r, RecordVersion))
         letters = tuple(r for r in kept.values() if isinstance(r, DeadLetter))
         revised = revise_line_list(tx, [v for _, v in versions], configuration, intake.now)
+        trials = tuple(r for r in kept.values() if isinstance(r, Trial))
         dead_letters.add(tx, letters, intake.place, intake.now)
-        answer(tx, new, versions, revised.outcomes, letters, configuration, intake)
+        test_records.add(tx, trials, intake.place, intake.now)
+        answer(tx, new, versions, revised.outcomes, letters, trials, configuration, intake)
         _request_evaluations(tx, configuration, revised, versions, intake)
-        partners.saw(tx, seen_of(new, letters, intake))
-    return Ingested(len(messages), versions, letters, revised, intake.repaired)
+        counted = [m for m in new if not isinstance(kept[m], Trial)]
+        partners.saw(tx, seen_of(counted, letters, intake))
+    return Ingested(len(messages), versions, letters, revised, intake.repaired, trials)
 
 
 def ingest_again(
@@ -82,7 +96,7 @@ def ingest_again(
     store: Store,
     intake: Intake,
     also: Callable[[Transaction], None],
-) -> RecordVersion | DeadLetter | None:
+) -> Read | None:
     """Stores a message that was refused, if it is not refused today, and resolves its dead letter.
 
     None: the letter was resolved already, and nothing is done. `also` runs in the transaction that stores it.
@@ -94,9 +108,12 @@ def ingest_again(
         if isinstance(read, DeadLetter):
             return read
         dead_letters.resolve(tx, [letter], "replay", intake.now)
-        revised = revise_line_list(tx, [read], configuration, intake.now)
-        answer_again(tx, message, read, revised.outcomes[0], configuration, intake)
-        _request_evaluations(tx, configuration, revised, [(message, read)], intake)
+        if isinstance(read, Trial):
+            test_records.add(tx, [read], intake.place, intake.now)
+        else:
+            revised = revise_line_list(tx, [read], configuration, intake.now)
+            answer_again(tx, message, read, revised.outcomes[0], configuration, intake)
+            _request_evaluations(tx, configuration, revised, [(message, read)], intake)
         also(tx)
     return read
 

@@ -22,7 +22,8 @@ from surveillance.delivery.channel import Around
 from surveillance.delivery.registry import open_senders, unmet_needs
 from surveillance.events.message import Message
 from surveillance.intake import Intake
-from surveillance.kafka.admin import BrokerUnreachable, Offsets
+from surveillance.kafka.admin import Offsets
+from surveillance.kafka.knock import BrokerUnreachable
 from surveillance.kafka.producer import DeliveryFailed
 from surveillance.kafka.reader import read_range
 from surveillance.log import place_of
@@ -238,7 +239,7 @@ class Service:
 
     def _repair(self, place: ledger.LogPlace, gap: range) -> int:
         """Fetches a gap and handles it; returns by how many offsets it is smaller now."""
-        fetched = read_range(self.settings.brokers, place.topic, place.partition, gap.start, gap.stop)
+        fetched = read_range(self.settings.kafka, place.topic, place.partition, gap.start, gap.stop)
         if fetched.messages:
             self.ingest(fetched.messages, repaired=True)
         with self.store.transaction() as tx:
@@ -295,8 +296,8 @@ def build_service(settings: Settings, configuration: Configuration | None = None
         settings=settings,
         configuration=chosen,
         store=Store.open(settings.database_url.get_secret_value()),
-        logs=TopicLogs(settings.brokers, chosen.topics(settings.topic_prefix)),
-        alerts_topic=AlertsTopic(settings.brokers, settings.topic_prefix),
+        logs=TopicLogs(settings.kafka, chosen.topics(settings.topic_prefix)),
+        alerts_topic=AlertsTopic(settings.kafka, settings.topic_prefix),
     )
 
 

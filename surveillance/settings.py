@@ -3,6 +3,8 @@
 What is counted, and who hears of it, is not here but in use cases, partners and scopes.
 """
 
+import ssl
+from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from surveillance.use_case.fault import ConfigError
+from surveillance.kafka.brokers import Brokers, Security
+from surveillance.use_case.fault import ConfigError, ConfigFault
 from surveillance.use_case.read import read_yaml
 
 _FILE = "surveillance.yaml"
+_USER = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"  # what SCRAM and an access rule of Kafka both take as it is
+_ENVIRONMENT_ONLY = ("kafka_password",)
 
 
 class Settings(BaseSettings):
@@ -37,6 +42,28 @@ class Settings(BaseSettings):
         description="sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
     )
     brokers: str = Field(default="127.0.0.1:9092", description="Kafka bootstrap servers, comma separated")
+    kafka_security: Security = Field(
+        default="plaintext",
+        description="sasl-tls: TLS and a password; tls: TLS alone; plaintext: a broker on this machine",
+    )
+    kafka_ca_file: Path | None = Field(
+        default=None, description="certificates, in PEM, that vouch for the brokers; none: the system's"
+    )
+    kafka_user: str | None = Field(default=None, description="name of this client at the brokers (SCRAM)")
+    kafka_password_file: Path | None = Field(
+        default=None, description="file that holds the password of kafka_user"
+    )
+    kafka_password: SecretStr | None = Field(
+        default=None, description="the password itself, from the environment only"
+    )
+    kafka_service_user: str = Field(
+        default="surveillance", pattern=_USER, description="kafka_user of the workers, for `topics create`"
+    )
+    kafka_gateway_user: str = Field(
+        default="surveillance-gateway",
+        pattern=_USER,
+        description="kafka_user of what publishes for partners (uploads, `publish`), for `topics create`",
+    )
     topic_prefix: str = Field(default="", description="before every topic name; replay sets its own")
     consumer_group: str = Field(default="surveillance", description="Kafka consumer group that workers share")
     partitions: int = Field(default=4, ge=1, description="partitions of a partner's topic when it is created")
@@ -126,6 +153,17 @@ class Settings(BaseSettings):
                 raise ValueError("give IP addresses or networks, such as 10.0.0.5, 10.1.0.0/16") from problem
         return text
 
+    @property
+    def kafka(self) -> Brokers:
+        """The brokers as our clients reach them. Raises ConfigError with every setting to mend."""
+        faults = list(_kafka_faults(self))
+        if faults:
+            raise ConfigError(faults)
+        named = self.kafka_security == "sasl-tls"
+        user, password = (self.kafka_user or "", _kafka_password(self) or "") if named else ("", "")
+        ca_file = None if self.kafka_security == "plaintext" else self.kafka_ca_file
+        return Brokers(self.brokers, self.kafka_security, ca_file, user, password)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -147,6 +185,49 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     content, faults = read_yaml(path, _FILE)
+    for key in _ENVIRONMENT_ONLY:
+        if content is not None and key in content:
+            fix = f"Remove it; set SURVEILLANCE_{key.upper()}, or {key}_file to a file that holds it"
+            faults.append(ConfigFault(_FILE, key, "a password must not stand here", fix))
     if faults or content is None:
         raise ConfigError(faults)
     return content
+
+
+def _kafka_faults(settings: Settings) -> Iterator[ConfigFault]:
+    """What is wrong with how the brokers are to be reached."""
+    if settings.kafka_security != "plaintext" and (problem := _ca_problem(settings.kafka_ca_file)):
+        fix = "Give the PEM file that whoever runs the brokers gave you"
+        yield _setting_fault("kafka_ca_file", f"{settings.kafka_ca_file} {problem}", fix)
+    if settings.kafka_security != "sasl-tls":
+        return
+    if not settings.kafka_user:
+        yield _setting_fault("kafka_user", "is missing, and kafka_security is sasl-tls", "Name this client")
+    try:
+        if not _kafka_password(settings):
+            fix = "Put the password of kafka_user into a file, and name it"
+            yield _setting_fault("kafka_password_file", "there is no password", fix)
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"{settings.kafka_password_file} cannot be read ({type(error).__name__})"
+        yield _setting_fault("kafka_password_file", problem, "Name a file that this user may read")
+
+
+def _setting_fault(key: str, problem: str, fix: str) -> ConfigFault:
+    return ConfigFault("settings", key, problem, f"{fix} (SURVEILLANCE_{key.upper()}, or {_FILE})")
+
+
+def _ca_problem(path: Path | None) -> str | None:
+    try:
+        ssl.create_default_context(cafile=None if path is None else str(path))
+    except ssl.SSLError:
+        return "holds no certificate in PEM"
+    except OSError as error:
+        return f"cannot be read ({type(error).__name__})"
+    return None
+
+
+def _kafka_password(settings: Settings) -> str | None:
+    if settings.kafka_password is not None:
+        return settings.kafka_password.get_secret_value()
+    path = settings.kafka_password_file
+    return None if path is None else path.read_text(encoding="utf-8").strip()

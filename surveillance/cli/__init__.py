@@ -14,6 +14,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "operate": ("worker", "web", "broker", "check", "warm", "db", "topics"),
     "contract": ("contract",),
     "publish": ("publish", "backfill"),
+    "partners": ("partners",),
     "replay": ("replay",),
     "evaluate": ("evaluate",),
     "demo": ("demo",),

@@ -61,7 +61,7 @@ def test_receiver(receiver_id: Annotated[str, typer.Argument(metavar="RECEIVER")
     receiver = _known(receiver_id, configuration)
     if faults := unmet_needs([receiver], settings):
         raise ConfigError(faults)
-    topic = AlertsTopic(settings.brokers, settings.topic_prefix)
+    topic = AlertsTopic(settings.kafka, settings.topic_prefix)
     now = datetime.now(UTC)
     key = f"{receiver.channel}/{receiver.id}/test/{now.isoformat()}"
     parcel = Parcel(key, "test", {"id": "test", "test": True, "link": "/"}, now)

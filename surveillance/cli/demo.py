@@ -94,7 +94,7 @@ def _load_history(stack: Stack, earlier: list[Published]) -> None:
     """A year of reports, on the topics that tell nobody."""
     with progress_bar() as progress:
         task = progress.add_task("a year of history", total=len(earlier))
-        with Publisher(stack.settings.brokers) as publisher:
+        with Publisher(stack.settings.kafka) as publisher:
             for message in earlier:
                 _publish(publisher, message, backfill=True)
             publisher.flush()
@@ -108,7 +108,7 @@ def _load_history(stack: Stack, earlier: list[Published]) -> None:
 def _stream(stack: Stack, feed: Iterable[Published]) -> Iterator[Alert]:
     """Publishes the live feed at its own pace; yields the first alert as soon as it is open."""
     told = False
-    with progress_bar() as progress, Publisher(stack.settings.brokers) as publisher:
+    with progress_bar() as progress, Publisher(stack.settings.kafka) as publisher:
         task = progress.add_task("live reports", total=None)
         for message in feed:
             while datetime.now(UTC) < message.reported_at:

@@ -15,6 +15,7 @@ from surveillance.cli.progress import console
 from surveillance.configuration import Configuration
 from surveillance.events.refusal import Fault
 from surveillance.events.topics import Kind, topic_name
+from surveillance.kafka.brokers import Brokers
 from surveillance.kafka.producer import Publisher
 from surveillance.submitting.columns import columns_named_as_fields, columns_of, parse_columns, unread_columns
 from surveillance.submitting.feed import Feed, Outgoing, zone_of
@@ -40,6 +41,7 @@ def open_feed(
     columns: str | Mapping[str, str] | None,
     zone: ZoneInfo | None = None,
     backfill: bool = False,
+    test: bool = False,
 ) -> Feed:
     """A feed of a file that exists, by a partner that is configured for this kind of event.
 
@@ -53,7 +55,7 @@ def open_feed(
     if f"{kind}s" not in chosen.topics:
         raise Mistake(f"partner {partner} publishes {' and '.join(chosen.topics)}, not {kind}s")
     mapping = columns if isinstance(columns, Mapping) else read_columns(columns, path, kind, chosen)
-    return Feed(path, chosen, kind, mapping, zone or zone_of(configuration, chosen), backfill)
+    return Feed(path, chosen, kind, mapping, zone or zone_of(configuration, chosen), backfill, test=test)
 
 
 def read_columns(text: str | None, path: Path, kind: Kind, partner: Partner) -> Mapping[str, str]:
@@ -116,7 +118,7 @@ def reported_at(row: Row, otherwise: datetime) -> datetime:
 def send(
     feed: Feed,
     outgoing: Iterable[tuple[int, Outgoing]],
-    brokers: str,
+    brokers: Brokers | str,
     prefix: str,
     progress: Progress,
     total: int | None,
@@ -135,6 +137,7 @@ def send(
         progress.advance(task)
 
     with Publisher(brokers) as publisher:
+        publisher.check_topic(topic)
         for line, one in outgoing:
             publisher.publish(topic, one.key, one.value, lambda e, n=line: report(n, e))  # type: ignore[misc]
         publisher.flush()

@@ -1,23 +1,27 @@
 """Commands of the operator: start things, set things up, check things."""
 
 import gc
+import os
+import secrets
 import signal
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import structlog
 import typer
 from prometheus_client import start_http_server
 
 from surveillance.cli.errors import Mistake
+from surveillance.cli.granting import grant_access
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.delivery.registry import unmet_needs
 from surveillance.detection.scan import permutation, poisson
 from surveillance.events.topics import ALERTS_TOPIC
-from surveillance.kafka.admin import TopicSpec, create_topics
+from surveillance.kafka.access import set_password
+from surveillance.kafka.admin import TopicSpec, create_topics, missing_topics
 from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.log import configure_logging
 from surveillance.service import build_service
@@ -165,11 +169,38 @@ def db_upgrade() -> None:
 
 
 @topics_app.command("create")
-def topics_create() -> None:
-    """Create the topics of every partner, and the alerts topic. What exists stays as it is."""
+def topics_create(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+) -> None:
+    """Create the topics of every partner, and the alerts topic; what exists stays as it is.
+
+    Where clients have passwords, also who may write and read them: nobody but its partner and the service.
+    """
     settings = Settings()
-    created = create_topics(settings.brokers, topic_specs(load_configuration(settings.config_dir), settings))
+    configuration = load_configuration(settings.config_dir)
+    brokers, specs = settings.kafka, topic_specs(configuration, settings)
+    if dry_run:
+        created = missing_topics(brokers, [spec.name for spec in specs])
+    else:
+        created = create_topics(brokers, specs)
     typer.echo("\n".join(created) if created else "every topic exists already")
+    if brokers.security == "sasl-tls":
+        grant_access(configuration, settings, dry_run)
+
+
+@topics_app.command("password")
+def topics_password(
+    whose: Annotated[Literal["service", "gateway"], typer.Argument(help="Of workers, or of uploads.")],
+    out: Annotated[Path, typer.Option(help="A new file for it, which only you can read.")],
+) -> None:
+    """Give the service's own user at the brokers a new password, for `kafka_password_file`."""
+    settings = Settings()
+    user = settings.kafka_service_user if whose == "service" else settings.kafka_gateway_user
+    brokers, password = settings.kafka, secrets.token_urlsafe(32)
+    with open(os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        file.write(password + "\n")
+        set_password(brokers, user, password)
+    typer.echo(f"{user} has a new password, in {out}; what runs with the old one connects no more")
 
 
 def topic_specs(configuration: Configuration, settings: Settings) -> list[TopicSpec]:

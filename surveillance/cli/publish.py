@@ -35,9 +35,10 @@ def publish(
     columns: Annotated[str | None, _COLUMNS] = None,
     time_zone: Annotated[str | None, _ZONE] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only validate.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="As test records: answered, never counted.")] = False,
 ) -> None:
     """Publish a file (CSV, Excel, JSON) to a partner's topic. Nothing is sent unless every row is valid."""
-    _run(file, partner, topic, columns, time_zone, backfill=False, dry_run=dry_run)
+    _run(file, partner, topic, columns, time_zone, backfill=False, dry_run=dry_run, test=test)
 
 
 def backfill(
@@ -63,20 +64,20 @@ def _run(
     *,
     backfill: bool,
     dry_run: bool,
+    test: bool = False,
 ) -> None:
     settings = Settings()
     configuration = load_configuration(settings.config_dir)
     kind: Kind = "incident" if topic == "incidents" else "admission"
     zone = None if time_zone is None else read_zone(time_zone)
-    feed = open_feed(configuration, file, partner, kind, columns, zone, backfill)
+    feed = open_feed(configuration, file, partner, kind, columns, zone, backfill, test)
     rows = _validate(feed, configuration.gazetteer)
     if dry_run:
         typer.echo(f"{file}: {rows} valid rows; nothing was sent")
         return
     with progress_bar() as progress:
-        done = send(
-            feed, _valid(feed, configuration), settings.brokers, settings.topic_prefix, progress, rows
-        )
+        going = _valid(feed, configuration)
+        done = send(feed, going, settings.kafka, settings.topic_prefix, progress, rows)
     _tell(file, done)
 
 

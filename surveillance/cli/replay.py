@@ -91,7 +91,7 @@ def _stream(feed: Feed, stack: Stack, progress: Progress) -> tuple[Sent, tuple[d
         raise Mistake(f"{feed.path}: holds no row that can be read")
     days = sorted(reported_at(row, now).astimezone(feed.zone).date() for row in whole)
     going = ((row.line, _as_it_is(row, feed.kind)) for row in whole)
-    sent = send(feed, going, stack.settings.brokers, stack.settings.topic_prefix, progress, len(whole))
+    sent = send(feed, going, stack.settings.kafka, stack.settings.topic_prefix, progress, len(whole))
     if sent.failures:
         raise Mistake(f"line {sent.failures[0][0]}: not delivered: {sent.failures[0][1]}")
     sent.refused = len(rows) - len(whole)

@@ -75,6 +75,7 @@ class Stack:
             "config_dir": self.config_dir.resolve(),
             "database_url": f"sqlite:///{(self.directory / 'surveillance.db').resolve()}",
             "brokers": self.broker.address,
+            "kafka_security": "plaintext",  # whatever the environment says of another broker
             "dead_letter_key": secrets.token_hex(32),
             "audit_key": secrets.token_hex(32),
             "spool_dir": (self.directory / "spool").resolve(),

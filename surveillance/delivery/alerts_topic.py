@@ -8,6 +8,7 @@ from typing import Any
 from surveillance.delivery.channel import Around, Channel, Mistake
 from surveillance.delivery.parcel import Parcel, Send
 from surveillance.events.topics import ALERTS_TOPIC
+from surveillance.kafka.brokers import Brokers
 from surveillance.kafka.producer import Publisher
 from surveillance.use_case.receiver import Receiver
 
@@ -15,7 +16,7 @@ from surveillance.use_case.receiver import Receiver
 class AlertsTopic:
     """Sends notices to the alerts topic and waits for the brokers' acknowledgement."""
 
-    def __init__(self, brokers: str, prefix: str = "") -> None:
+    def __init__(self, brokers: Brokers | str, prefix: str = "") -> None:
         self._brokers = brokers
         self._topic = prefix + ALERTS_TOPIC
         self._publisher: Publisher | None = None

@@ -40,7 +40,20 @@ def event_model(kind: Kind) -> EventModel:
     return _CONTRACTS[kind].event
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An event, and whether its sender marked it as a test record."""
+
+    event: AnyEvent
+    test: bool
+
+
 def decode(value: bytes | None, source: Source, organisation: str, received_at: datetime) -> AnyEvent:
+    """The event in a message's value, a test record's as well; raises Refused as `decode_message` does."""
+    return decode_message(value, source, organisation, received_at).event
+
+
+def decode_message(value: bytes | None, source: Source, organisation: str, received_at: datetime) -> Decoded:
     """The event in a message's value; raises Refused with all its faults, whatever the bytes are.
 
     `organisation` is the code of the partner that owns the topic, `received_at` the Kafka timestamp
@@ -59,9 +72,8 @@ def decode(value: bytes | None, source: Source, organisation: str, received_at: 
         event = parsed.get("data") if enveloped else parsed
         faults += _all_faults(error, model, event, contract.event, reception)
     if faults:
-        raise Refused(tuple(dict.fromkeys(faults)))
-    result: AnyEvent = valid.data if enveloped else valid
-    return result
+        raise Refused(tuple(dict.fromkeys(faults)), test=enveloped and parsed.get("test") is True)
+    return Decoded(valid.data, valid.test) if enveloped else Decoded(valid, False)
 
 
 def _identifier_faults(text: str, parsed: dict[str, Any], model: type[BaseModel]) -> Iterator[Fault]:

@@ -1,10 +1,11 @@
 """CloudEvents 1.0 in structured JSON: an envelope that a partner may put around an event.
 
-Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md. Extension
-attributes are refused like any other unknown field; nothing of the envelope is kept.
+Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md. One extension
+attribute is known, `test`; others are refused like any unknown field. Nothing of the envelope is kept.
 """
 
-from typing import Annotated, Generic, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
@@ -39,4 +40,19 @@ class Envelope(Part, Generic[Event]):
         | None
     ) = Field(None, description="application/json")
     dataschema: _Reference | None = Field(None, description="a URI of at most 256 characters")
+    test: bool = Field(
+        False, description="true for a test record, which is checked and answered and never counted"
+    )
     data: Event = Field(description="the event, a JSON object")
+
+
+def as_test(payload: Mapping[str, Any], kind: str, partner: str, number: int) -> dict[str, Any]:
+    """An event as a test record; `number` tells it from others of the same sending."""
+    return {
+        "specversion": "1.0",
+        "id": f"test-{number}",
+        "source": f"urn:partner:{partner}",
+        "type": f"{kind}.v1",
+        "test": True,
+        "data": dict(payload),
+    }

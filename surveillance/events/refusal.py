@@ -39,8 +39,12 @@ class Fault:
 
 
 class Refused(ValueError):
-    """A message breaks the contract; `faults` holds every broken rule, the first one is counted."""
+    """A message breaks the contract; `faults` holds every broken rule, the first one is counted.
 
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
+    `test`: the message says that it is a test record.
+    """
+
+    def __init__(self, faults: tuple[Fault, ...], test: bool = False) -> None:
         self.faults = faults
+        self.test = test
         super().__init__("; ".join(f"{f.field}: {f.rule}. {f.fix}" for f in faults))

@@ -7,6 +7,7 @@ from typing import Literal
 Kind = Literal["incident", "admission"]
 
 ALERTS_TOPIC = "alerts.v1"
+_RECEIPTS = "receipts.v1."
 
 _PLURAL: dict[Kind, str] = {"incident": "incidents", "admission": "admissions"}
 KINDS: tuple[Kind, ...] = tuple(_PLURAL)
@@ -56,3 +57,21 @@ def source_of(topic: str, prefix: str = "") -> Source:
     if source is None:
         raise ValueError(f"{topic} is no partner's topic")
     return source
+
+
+def receipt_topic(prefix: str, partner: str) -> str:
+    """The topic on which a partner hears what became of each of its messages.
+
+    >>> receipt_topic("", "north-police")
+    'receipts.v1.north-police'
+    """
+    if re.fullmatch(_PARTNER, partner) is None:
+        raise ValueError("a partner id has 1 to 63 lower-case letters, digits and hyphens")
+    return f"{prefix}{_RECEIPTS}{partner}"
+
+
+def parse_receipt_topic(prefix: str, topic: str) -> str | None:
+    """The partner whose receipts a topic holds, or None where it holds none."""
+    before = prefix + _RECEIPTS
+    partner = topic.removeprefix(before)
+    return partner if topic.startswith(before) and re.fullmatch(_PARTNER, partner) else None

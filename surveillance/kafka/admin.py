@@ -5,18 +5,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from kafka.errors import (
+    AuthorizationError,
+    KafkaError,
+    SaslAuthenticationFailedError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from surveillance.kafka.ports import listens
+from surveillance.kafka.brokers import Brokers, as_brokers
+from surveillance.kafka.knock import BrokerRefuses, BrokerUnreachable, knock
 
 CLIENT_ID = "surveillance"
 ANSWER_SECONDS = 10.0
 RECONNECT_MOST_MS = 1000  # kafka-python would back off up to 30 s from a broker that restarts
-
-
-class BrokerUnreachable(RuntimeError):
-    """No broker answered, or it stopped answering: try again later."""
 
 
 class TopicFault(RuntimeError):
@@ -78,25 +81,27 @@ class ClusterState:
     missing: tuple[str, ...]
 
 
-def wait_for_brokers(brokers: str, seconds: float) -> None:
-    """Returns once a broker answers; raises BrokerUnreachable after `seconds`."""
+def wait_for_brokers(brokers: Brokers | str, seconds: float) -> None:
+    """Returns once a broker answers; raises BrokerUnreachable after `seconds`.
+
+    Raises BrokerRefuses at once where a broker answers and turns us away.
+    """
     deadline = time.monotonic() + seconds
-    # The client would log every refused connection, so it is not asked before something listens.
-    while not any(listens(address) for address in brokers.split(",")):
+    while not knock(as_brokers(brokers)):
         if time.monotonic() > deadline:
-            raise BrokerUnreachable(f"no Kafka broker listens at {brokers}")
+            raise BrokerUnreachable(f"no Kafka broker answers at {brokers}")
         time.sleep(0.05)
-    with _admin(brokers, max(0.5, deadline - time.monotonic())):
-        return
 
 
-def create_topics(brokers: str, specs: Iterable[TopicSpec]) -> tuple[str, ...]:
+def create_topics(brokers: Brokers | str, specs: Iterable[TopicSpec]) -> tuple[str, ...]:
     """Creates the topics that do not exist and returns their names; a repetition creates none.
 
     Existing topics are left as they are. Raises TopicFault naming the topic the broker refuses.
     """
+    if not knock(as_brokers(brokers)):
+        raise BrokerUnreachable(f"no Kafka broker answers at {brokers}")
     created = []
-    with _admin(brokers) as admin:
+    with open_admin(brokers) as admin:
         existing = set(admin.list_topics())
         for spec in specs:
             if spec.name not in existing and _create(admin, spec):
@@ -106,24 +111,24 @@ def create_topics(brokers: str, specs: Iterable[TopicSpec]) -> tuple[str, ...]:
     return tuple(created)
 
 
-def delete_topics(brokers: str, names: Iterable[str]) -> None:
+def delete_topics(brokers: Brokers | str, names: Iterable[str]) -> None:
     """Deletes the topics that exist, as a replay does with its own."""
-    with _admin(brokers) as admin:
+    with open_admin(brokers) as admin:
         doomed = sorted(set(names) & set(admin.list_topics()))
         if doomed:
             admin.delete_topics(doomed)
 
 
-def missing_topics(brokers: str, names: Iterable[str]) -> tuple[str, ...]:
+def missing_topics(brokers: Brokers | str, names: Iterable[str]) -> tuple[str, ...]:
     """Those of the topics that do not exist."""
-    with _admin(brokers) as admin:
+    with open_admin(brokers) as admin:
         return tuple(sorted(set(names) - set(admin.list_topics())))
 
 
-def describe(brokers: str, names: Iterable[str]) -> ClusterState:
+def describe(brokers: Brokers | str, names: Iterable[str]) -> ClusterState:
     """Cluster id, topic ids and offsets of every partition, as of now."""
     wanted = sorted(set(names))
-    with _admin(brokers) as admin:
+    with open_admin(brokers) as admin:
         cluster_id = str(admin.describe_cluster()["cluster_id"])
         found = {t["name"]: t for t in admin.describe_topics(wanted) if not t["error_code"]} if wanted else {}
     partitions = {n: [p["partition_index"] for p in t["partitions"]] for n, t in found.items()}
@@ -137,7 +142,7 @@ def describe(brokers: str, names: Iterable[str]) -> ClusterState:
     return ClusterState(cluster_id, topics, tuple(n for n in wanted if n not in found))
 
 
-def _offsets(brokers: str, partitions: list[TopicPartition]) -> dict[TopicPartition, Offsets]:
+def _offsets(brokers: Brokers | str, partitions: list[TopicPartition]) -> dict[TopicPartition, Offsets]:
     """The end comes from the high watermark of a fetch.
 
     The broker's ListOffsets answer would be quicker, but the embedded broker's is wrong: it gives the
@@ -155,7 +160,7 @@ def _offsets(brokers: str, partitions: list[TopicPartition]) -> dict[TopicPartit
 
 
 def _high_watermarks(
-    brokers: str, reader: KafkaConsumer, partitions: list[TopicPartition]
+    brokers: Brokers | str, reader: KafkaConsumer, partitions: list[TopicPartition]
 ) -> dict[TopicPartition, int]:
     deadline = time.monotonic() + ANSWER_SECONDS
     while time.monotonic() < deadline:
@@ -183,11 +188,11 @@ def _create(admin: KafkaAdminClient, spec: TopicSpec) -> bool:
 
 
 @contextmanager
-def consumer(brokers: str, **settings: object) -> Iterator[KafkaConsumer]:
+def consumer(brokers: Brokers | str, **settings: object) -> Iterator[KafkaConsumer]:
     """A consumer outside any group, which never commits and asks for exact offsets."""
     with as_unreachable(brokers):
         reader = KafkaConsumer(
-            bootstrap_servers=brokers.split(","),
+            **as_brokers(brokers).options(),
             client_id=CLIENT_ID,
             group_id=None,
             enable_auto_commit=False,
@@ -206,12 +211,12 @@ def consumer(brokers: str, **settings: object) -> Iterator[KafkaConsumer]:
 
 
 @contextmanager
-def _admin(brokers: str, seconds: float = ANSWER_SECONDS) -> Iterator[KafkaAdminClient]:
+def open_admin(brokers: Brokers | str) -> Iterator[KafkaAdminClient]:
     with as_unreachable(brokers):
         admin = KafkaAdminClient(
-            bootstrap_servers=brokers.split(","),
+            **as_brokers(brokers).options(),
             client_id=CLIENT_ID,
-            bootstrap_timeout_ms=max(1, int(seconds * 1000)),
+            bootstrap_timeout_ms=int(ANSWER_SECONDS * 1000),
             reconnect_backoff_max_ms=RECONNECT_MOST_MS,
         )
         try:
@@ -221,11 +226,25 @@ def _admin(brokers: str, seconds: float = ANSWER_SECONDS) -> Iterator[KafkaAdmin
 
 
 @contextmanager
-def as_unreachable(brokers: str) -> Iterator[None]:
-    """Tells every failure of the connection as one error of ours; a broker's own refusals pass."""
+def as_unreachable(brokers: Brokers | str) -> Iterator[None]:
+    """Tells every failure of the connection as one error of ours, and why where that can be known; a broker's
+    other refusals pass."""
     try:
         yield
+    except (SaslAuthenticationFailedError, AuthorizationError) as error:
+        knock(as_brokers(brokers))
+        raise BrokerRefuses(not_allowed(brokers, error)) from error
     except KafkaError as error:
         if not error.retriable:
             raise
+        knock(as_brokers(brokers))
         raise BrokerUnreachable(f"no Kafka broker answers at {brokers}: {error}") from error
+
+
+def not_allowed(brokers: Brokers | str, error: KafkaError) -> str:
+    """What a user may not do, and who changes that."""
+    who = as_brokers(brokers).user or "a client without a user"
+    return (
+        f"Kafka at {brokers}: {who} may not do this ({type(error).__name__}). Set `kafka_user` to one who "
+        "may; `surveillance topics create`, run by an administrator of the brokers, grants what users need"
+    )

@@ -13,7 +13,8 @@ import time
 from types import TracebackType
 from typing import IO, Self
 
-from surveillance.kafka.admin import BrokerUnreachable, wait_for_brokers
+from surveillance.kafka.admin import wait_for_brokers
+from surveillance.kafka.knock import BrokerUnreachable
 from surveillance.kafka.ports import free_port
 
 STOP_SECONDS = 5.0

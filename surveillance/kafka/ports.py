@@ -12,9 +12,14 @@ def free_port() -> int:
 
 def listens(address: str) -> bool:
     """Whether anything accepts connections at host:port, asked for at most half a second."""
-    host, _, port = address.strip().rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=0.5).close()
+        socket.create_connection(split_address(address), timeout=0.5).close()
     except OSError:
         return False
     return True
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of host:port."""
+    host, _, port = address.strip().rpartition(":")
+    return host.strip("[]"), int(port)

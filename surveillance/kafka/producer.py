@@ -4,10 +4,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError
 
 from kafka import KafkaProducer
-from surveillance.kafka.admin import ANSWER_SECONDS, CLIENT_ID, RECONNECT_MOST_MS, as_unreachable
+from surveillance.kafka.admin import ANSWER_SECONDS, CLIENT_ID, RECONNECT_MOST_MS, as_unreachable, not_allowed
+from surveillance.kafka.brokers import Brokers, as_brokers
+from surveillance.kafka.knock import knock
 
 Report = Callable[[str | None], None]
 """Is told None for a delivered message, else why it was not. It may run on another thread."""
@@ -24,12 +26,17 @@ class Publisher:
     """
 
     def __init__(
-        self, brokers: str, delivery_seconds: float = 30.0, answer_seconds: float | None = None
+        self,
+        brokers: Brokers | str,
+        delivery_seconds: float = 30.0,
+        answer_seconds: float | None = None,
     ) -> None:
-        """Raises BrokerUnreachable if no broker answers in time."""
+        """Raises BrokerUnreachable if no broker answers in time, BrokerRefuses if one turns us away."""
+        self._brokers = as_brokers(brokers)
+        knock(self._brokers)
         with as_unreachable(brokers):
             self._producer = KafkaProducer(
-                bootstrap_servers=brokers.split(","),
+                **self._brokers.options(),
                 client_id=CLIENT_ID,
                 acks="all",
                 enable_idempotence=True,
@@ -45,15 +52,20 @@ class Publisher:
             )
         self._delivery_seconds = delivery_seconds
 
+    def check_topic(self, topic: str) -> None:
+        """Raises BrokerRefuses where this user may not publish there: once, not for every message."""
+        with as_unreachable(self._brokers):
+            self._producer.partitions_for(topic)
+
     def publish(self, topic: str, key: bytes | None, value: bytes | None, report: Report) -> None:
         """Hands one message over; `report` is called exactly once, also for one refused at once."""
         try:
             sent = self._producer.send(topic, key=key, value=value)
         except (KafkaError, ValueError, TypeError) as error:
-            report(_reason(error))
+            report(self._reason(error))
             return
         sent.add_callback(lambda _: report(None))
-        sent.add_errback(lambda error: report(_reason(error)))
+        sent.add_errback(lambda error: report(self._reason(error)))
 
     def publish_and_wait(self, topic: str, key: bytes | None, value: bytes | None) -> int:
         """Publishes one message and returns its offset; raises DeliveryFailed if it is not confirmed."""
@@ -61,7 +73,7 @@ class Publisher:
             sent = self._producer.send(topic, key=key, value=value)
             return int(sent.get(timeout=self._delivery_seconds).offset)
         except KafkaError as error:
-            raise DeliveryFailed(f"topic {topic}: {_reason(error)}") from error
+            raise DeliveryFailed(f"topic {topic}: {self._reason(error)}") from error
 
     def flush(self) -> None:
         """Waits until every message handed over is delivered or reported."""
@@ -78,6 +90,7 @@ class Publisher:
     ) -> None:
         self.close()
 
-
-def _reason(error: Any) -> str:
-    return f"{type(error).__name__}: {error}"
+    def _reason(self, error: Any) -> str:
+        if isinstance(error, AuthorizationError):
+            return not_allowed(self._brokers, error)
+        return f"{type(error).__name__}: {error}"

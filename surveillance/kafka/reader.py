@@ -10,7 +10,9 @@ from kafka.errors import OffsetOutOfRangeError
 
 from kafka import KafkaConsumer, TopicPartition
 from surveillance.events.message import Message
-from surveillance.kafka.admin import BrokerUnreachable, as_unreachable, consumer
+from surveillance.kafka.admin import as_unreachable, consumer
+from surveillance.kafka.brokers import Brokers
+from surveillance.kafka.knock import BrokerUnreachable
 
 _POLL_MS = 200
 _YEAR_9000_MS = 221_845_392_000_000
@@ -32,7 +34,13 @@ class Fetched:
 
 
 def read_range(
-    brokers: str, topic: str, partition: int, begin: int, end: int, most: int = 1000, seconds: float = 10.0
+    brokers: Brokers | str,
+    topic: str,
+    partition: int,
+    begin: int,
+    end: int,
+    most: int = 1000,
+    seconds: float = 10.0,
 ) -> Fetched:
     """Reads the offsets begin..end-1, at most `most` messages and for at most `seconds`.
 

@@ -23,6 +23,7 @@ from surveillance.store.statements import chunks, insert_missing
 from surveillance.store.tables_acts import alert_notes, erasures, response_plans, response_tasks
 from surveillance.store.tables_answers import record_quality
 from surveillance.store.tables_cases import alert_members
+from surveillance.store.tables_tests import test_records
 
 _FEWEST_CHARACTERS = (
     4  # a shorter id, or one without a digit, is a word: a text is cleared of its full key only
@@ -111,12 +112,15 @@ def forget_in_contents(tx: Transaction, numbers: Collection[int], record: Record
 
 def remove_record(tx: Transaction, record: RecordKey, number: int) -> int:
     """Removes the record, its versions, its rows of the line list, its place in alerts, its person's keys
-    unless another record bears them, its pairs and its merges; returns how many versions there were."""
+    unless another record bears them, its pairs, its merges and what was answered to tests of it; returns how
+    many versions there were."""
     persons = _person_keys(tx, number)
     versions = tx.execute(delete(t.record_versions).where(t.record_versions.c.record == number)).rowcount
     target = (t.merges.c.partner == record.partner) & (t.merges.c.kind == record.kind)
     target &= t.merges.c.record_id == record.record_id
     tx.execute(delete(t.merges).where(or_(t.merges.c.record == number, target)))
+    tried = (test_records.c.partner == record.partner) & (test_records.c.kind == record.kind)
+    tx.execute(delete(test_records).where(tried & (test_records.c.record_id == record.record_id)))
     for table in (alert_members, record_quality, t.line_list, t.person_records, t.records):
         tx.execute(delete(table).where(table.c.record == number))
     for table in (t.duplicates, t.links):

@@ -18,6 +18,7 @@ from surveillance.store import (  # noqa: F401
     tables_delivery,
     tables_releases,
     tables_seen,
+    tables_tests,
 )
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

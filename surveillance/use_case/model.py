@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
+Address = Annotated[str, StringConstraints(pattern=r"^(?:[^@\s<>]+@[^@\s<>]+|\+?[0-9][0-9 ]{5,20})$")]
+"""An email address or a telephone number."""
+
 
 class Model(BaseModel):
     """Frozen, and strict about keys: a misspelt key fails at start."""
@@ -173,8 +176,12 @@ class Coverage(Model):
 class Partner(Model):
     """Who publishes, what, and for where; one file per partner.
 
+<<<<<<< HEAD
     `receipts`: every message is answered on the topic receipts.v1.<partner>.
     `columns`: by topic, event field -> the column of their files that fills it, or `=constant`.
+=======
+    `contacts` by role, such as `duty-officer`: an address of the role, never of a person.
+>>>>>>> identity
     """
 
     id: Slug
@@ -185,5 +192,9 @@ class Partner(Model):
     coverage: tuple[Coverage, ...] = Field(min_length=1)
     expected_delay_days: float = Field(default=7.0, ge=0)
     silence_after_hours: float = Field(default=72.0, gt=0)
+<<<<<<< HEAD
     receipts: bool = False
     columns: dict[Literal["incidents", "admissions"], dict[str, str]] = {}
+=======
+    contacts: dict[Slug, Address] = {}
+>>>>>>> identity

@@ -7,17 +7,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from surveillance.events.message import Message
+from surveillance.kafka.brokers import Brokers, as_brokers
 
 Place = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
 class Settings:
-    brokers: str
+    brokers: Brokers | str
     consumer_group: str
     batch_messages: int = 100
     batch_wait_seconds: float = 0.02
     fetch_wait_ms: int = 20
+
+    @property
+    def kafka(self) -> Brokers:
+        return as_brokers(self.brokers)
 
 
 @dataclass

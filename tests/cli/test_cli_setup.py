@@ -1,14 +1,12 @@
 """db upgrade, topics create, worker: setting things up is safe to repeat, and says what is missing."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
 from command import Run
 
 from small_house import write_house
-from surveillance.kafka import admin
 from surveillance.kafka.admin import describe
 from surveillance.kafka.broker import EmbeddedBroker
 
@@ -65,8 +63,7 @@ def test_topics_are_created_once(
     assert {len(topic.partitions) for topic in found.topics.values()} == {3}
 
 
-def test_without_a_broker_it_is_told_in_words(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin, "_admin", partial(admin._admin, seconds=0.5))
+def test_without_a_broker_it_is_told_in_words(run: Run) -> None:
     done = run("topics", "create")
     assert done.code == 2
     assert "127.0.0.1:1" in done.err

@@ -14,6 +14,7 @@ from surveillance.alerting.workflow import Act, Details, NotAllowed
 from surveillance.configuration import Configuration
 from surveillance.deciding import Decision, Desk, Unknown
 from surveillance.deciding.erasing import Erased
+from surveillance.events.envelope import as_test
 from surveillance.events.refusal import RefusalCode
 from surveillance.line_list.record import Case, RecordKey
 from surveillance.store import alerts, audit, dead_letters, erasures, line_list, pending, records
@@ -105,8 +106,10 @@ def naming(store: Store, text: str) -> set[str]:
 def test_no_table_names_the_record_or_its_person_afterwards(any_house: House) -> None:
     house = any_house
     alert = lived(house)
+    house.ingest(message(700, as_test(gone(), "incident", "alpha", 1)))
     assert {
         "alerts.alert",
+        "test_records.record_id",
         "evaluations.snapshot",
         "links.record_a",
         "alert_notes.text",

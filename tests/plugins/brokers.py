@@ -10,6 +10,7 @@ import pytest
 
 from plugins.absent import absent
 from plugins.kafka_harness import ApacheKafka, KafkaAbsent, fetch_jars
+from plugins.secure_kafka import SecureKafka
 from surveillance.kafka.broker import BrokerUnavailable, EmbeddedBroker
 
 
@@ -33,6 +34,21 @@ def apache_kafka() -> Iterator[ApacheKafka]:
     except KafkaAbsent as problem:
         absent("Apache Kafka", str(problem))
     kafka = ApacheKafka()
+    try:
+        kafka.start()
+        yield kafka
+    finally:
+        kafka.close()
+
+
+@pytest.fixture(scope="session")
+def secure_kafka() -> Iterator[SecureKafka]:
+    """A real Apache Kafka with TLS, passwords and an authorizer, of which nobody may do anything at first."""
+    try:
+        fetch_jars()
+    except KafkaAbsent as problem:
+        absent("Apache Kafka", str(problem))
+    kafka = SecureKafka()
     try:
         kafka.start()
         yield kafka

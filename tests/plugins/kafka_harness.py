@@ -13,22 +13,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from surveillance.kafka.admin import BrokerUnreachable, wait_for_brokers
+from surveillance.kafka.admin import wait_for_brokers
+from surveillance.kafka.brokers import Brokers
+from surveillance.kafka.knock import BrokerUnreachable
 from surveillance.kafka.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 POM = ROOT / "tests" / "kafka" / "pom.xml"
 LIBS = ROOT / ".cache" / "kafka-libs"
-JARS_SECONDS, START_SECONDS, STOP_SECONDS = 600, 60, 30
+JARS_SECONDS, START_SECONDS, STOP_SECONDS = 600, 180, 30  # a busy machine takes a minute to start
 
 SERVER = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={folder}/log
 offsets.topic.num.partitions=4
 offsets.topic.replication.factor=1
@@ -43,6 +42,11 @@ log.cleaner.backoff.ms=200
 log.retention.check.interval.ms=500
 log.initial.task.delay.ms=500
 auto.create.topics.enable=false
+"""
+PLAINTEXT = """\
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 """
 LOGGING = """\
 <Configuration><Appenders><Console name="out"><PatternLayout pattern="%d %p %m (%c)%n"/></Console></Appenders>
@@ -60,6 +64,7 @@ class ApacheKafka:
     def __init__(self) -> None:
         self.port, self._controller_port = free_port(), free_port()
         self.address = f"127.0.0.1:{self.port}"
+        self.brokers: str | Brokers = self.address
         self._folder = Path(tempfile.mkdtemp(prefix="kafka-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] = (self._folder / "output.log").open("ab")
@@ -72,7 +77,7 @@ class ApacheKafka:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                wait_for_brokers(self.address, 1.0)
+                wait_for_brokers(self.brokers, 1.0)
                 return
             except BrokerUnreachable:
                 continue
@@ -112,16 +117,29 @@ class ApacheKafka:
         self.close()
 
     def _format(self) -> None:
-        ports = {"port": self.port, "controller_port": self._controller_port}
-        (self._folder / "server.properties").write_text(SERVER.format(folder=self._folder, **ports))
+        known = {"port": self.port, "controller_port": self._controller_port, "folder": self._folder}
+        text = (SERVER + self._listeners()).format(**known)
+        (self._folder / "server.properties").write_text(text)
         (self._folder / "log4j2.xml").write_text(LOGGING)
         settings = str(self._folder / "server.properties")
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         storage = self._java(
-            "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", settings
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={cluster_id}",
+            "-c",
+            settings,
+            *self._format_options(),
         )
         if storage.wait(START_SECONDS) != 0:
             raise RuntimeError(f"Kafka's storage could not be formatted: {self._log_tail()}")
+
+    def _listeners(self) -> str:
+        """Where it listens, and how: the rest of server.properties."""
+        return PLAINTEXT
+
+    def _format_options(self) -> tuple[str, ...]:
+        return ()
 
     def _java(self, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 from small_house import House, incident, message
 from surveillance import pipeline, service
 from surveillance.events.refusal import RefusalCode
-from surveillance.kafka.admin import BrokerUnreachable
+from surveillance.kafka.knock import BrokerUnreachable
 from surveillance.line_list.record import RecordKey
 from surveillance.offsets import TopicMissing
 from surveillance.service import Outage

@@ -104,3 +104,54 @@ def test_a_settings_file_that_cannot_be_read_is_named(tmp_path: Path, content: b
     (tmp_path / "surveillance.yaml").write_bytes(content)
     with pytest.raises(ConfigError, match=r"surveillance\.yaml"):
         Settings(config_dir=tmp_path)
+
+
+CA = "kafka_ca_file"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "key", "words"),
+    [
+        ({"kafka_security": "sasl-tls", "kafka_password": "p"}, "kafka_user", "is missing"),
+        ({"kafka_security": "sasl-tls", "kafka_user": "u"}, "kafka_password_file", "there is no password"),
+        (
+            {"kafka_security": "sasl-tls", "kafka_user": "u", "kafka_password_file": "nowhere"},
+            "kafka_password_file",
+            "cannot be read (FileNotFoundError)",
+        ),
+        ({"kafka_security": "tls", "kafka_ca_file": "nowhere"}, CA, "cannot be read (FileNotFoundError)"),
+        ({"kafka_security": "tls", "kafka_ca_file": __file__}, CA, "holds no certificate in PEM"),
+    ],
+)
+def test_a_way_to_the_brokers_that_cannot_work_is_told_by_its_setting(
+    config_dir: Path, chosen: dict[str, str], key: str, words: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        Settings(config_dir=config_dir, **chosen).kafka  # noqa: B018
+    [fault] = error.value.faults
+    assert fault.key == key
+    assert words in fault.problem
+    assert f"SURVEILLANCE_{key.upper()}" in fault.fix
+
+
+def test_a_password_of_the_brokers_comes_from_a_file_or_the_environment_and_is_never_shown(
+    config_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (config_dir / "password").write_text("opensesame\n")
+    named = {"config_dir": config_dir, "kafka_security": "sasl-tls", "kafka_user": "surveillance"}
+    of_file = Settings(**named, kafka_password_file=config_dir / "password")
+    monkeypatch.setenv("SURVEILLANCE_KAFKA_PASSWORD", "opensesame")
+    of_environment = Settings(**named)
+    for settings in (of_file, of_environment):
+        assert settings.kafka.password == "opensesame"
+        shown = f"{settings!r} {settings.kafka!r} {settings.kafka} {settings.kafka.options()!r}"
+        assert "opensesame" not in shown
+
+
+def test_a_password_of_the_brokers_is_refused_in_the_file_of_settings(config_dir: Path) -> None:
+    with (config_dir / "surveillance.yaml").open("a") as file:
+        file.write("kafka_password: opensesame\n")
+    with pytest.raises(ConfigError, match="must not stand here") as error:
+        Settings(config_dir=config_dir)
+    assert "SURVEILLANCE_KAFKA_PASSWORD" in str(error.value)
+    assert "opensesame" not in str(error.value)

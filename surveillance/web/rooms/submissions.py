@@ -22,7 +22,7 @@ from surveillance.submitting.rows import open_table
 from surveillance.submitting.shape import MEDIA_TYPES, Shape, media_type
 from surveillance.submitting.spool import SpoolFull
 from surveillance.use_case.model import Partner
-from surveillance.web.api import models_submissions
+from surveillance.web.api import models, models_submissions
 from surveillance.web.api.answer import PROBLEMS, answer
 from surveillance.web.asked import BadParameter
 from surveillance.web.house import House, needs

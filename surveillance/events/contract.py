@@ -19,7 +19,7 @@ from surveillance.events.refusal import RefusalCode
 from surveillance.events.rules import Rule
 from surveillance.events.topics import KINDS, Kind, topic_name
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """Of the contract: a new major version has topics of its own; a minor one accepts more than those before."""
 
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"

@@ -26,6 +26,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "releases": ("releases",),
     "scan": ("scan",),
     "pseudonymise": ("pseudonymise",),
+    "adapters": ("adapters",),
 }
 
 

@@ -15,7 +15,7 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -36,7 +36,7 @@ class Secret:
     """What partners share. `key_id` names it in every key made with it, so that it can rotate."""
 
     key_id: str
-    key: bytes
+    key: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         if len(self.key) < SHORTEST_SECRET_BYTES:

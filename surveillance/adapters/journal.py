@@ -5,7 +5,9 @@ age, an area; patients and messages only as HMACs. A message is written here in 
 its events are confirmed by the broker: what was refused, or not confirmed, was never said.
 
 Merges of patients are kept beside the encounters: one that arrives before an encounter of the merged patient
-counts all the same. Losing the file loses no record: versions go on from the time of the messages. What an older message said and
+counts all the same.
+
+Losing the file loses no record: versions go on from the time of the messages. What an older message said and
 a newer one does not repeat (a diagnosis) is then missing from the next version, and merges of patients find
 no encounters of theirs.
 """

@@ -10,6 +10,7 @@ from surveillance.events.rows import encode
 from surveillance.events.topics import Source, topic_name
 from surveillance.geography.lookup import Gazetteer
 from surveillance.kafka.admin import BrokerUnreachable
+from surveillance.kafka.ports import listens
 from surveillance.kafka.producer import DeliveryFailed, Publisher
 
 Deliver = Callable[[str, bytes], None]
@@ -50,6 +51,8 @@ class ToTopic:
     def __call__(self, key: str, value: bytes) -> None:
         try:
             if self._publisher is None:
+                if not any(map(listens, self._brokers.split(","))):
+                    raise BrokerUnreachable("nothing listens")  # told at once: a sender waits for its answer
                 self._publisher = Publisher(self._brokers, DELIVERY_SECONDS)
             self._publisher.publish_and_wait(self._topic, key.encode(), value)
         except (BrokerUnreachable, DeliveryFailed) as error:

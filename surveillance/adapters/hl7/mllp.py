@@ -56,20 +56,27 @@ async def serve(
     ready: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Listens until it is cancelled; `ready` is told the port. What was begun to be answered is answered."""
-    gate = asyncio.Semaphore(MOST_CONNECTIONS)
+    conversing: dict[asyncio.Task[None], asyncio.StreamReader] = {}
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if gate.locked():
+        if len(conversing) >= MOST_CONNECTIONS:
             log.warning("too many connections: one was closed", most=MOST_CONNECTIONS)
-            writer.close()
+            await _close(writer)
             return
-        async with gate:
-            await _converse(receiver, reader, writer, idle_seconds)
+        task = asyncio.ensure_future(_converse(receiver, reader, writer, idle_seconds))
+        conversing[task] = reader
+        task.add_done_callback(conversing.pop)
+        await asyncio.shield(task)
 
     server = await asyncio.start_server(connected, host, port, limit=MOST_BYTES, ssl=tls)
-    async with server:
-        ready(int(server.sockets[0].getsockname()[1]))
-        await server.serve_forever()
+    ready(int(server.sockets[0].getsockname()[1]))
+    try:
+        await asyncio.Event().wait()
+    finally:
+        server.close()
+        for reader in conversing.values():
+            reader.feed_eof()
+        await asyncio.gather(*conversing, return_exceptions=True)
 
 
 async def _converse(

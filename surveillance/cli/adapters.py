@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import importlib
 import ipaddress
+import json
 import signal
 import ssl
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ import typer
 from prometheus_client import start_http_server
 
 from surveillance.adapters.journal import open_journal
-from surveillance.adapters.publishing import Partner, ToTopic
+from surveillance.adapters.publishing import Away, Partner, ToTopic
 from surveillance.cli.errors import Mistake
 from surveillance.cli.feeding import read_zone
 from surveillance.configuration import Configuration, load_configuration
@@ -79,6 +80,44 @@ def listen_hl7(
     finally:
         deliver.close()
         memory.close()
+
+
+@adapters_app.command("fhir")
+def publish_fhir(
+    file: Path,
+    partner: Annotated[str, _PARTNER],
+    secret: Annotated[list[str], _SECRET],
+    site: Annotated[str | None, _SITE] = None,
+    time_zone: Annotated[str, typer.Option(help="Where days without a time are local.")] = "Europe/London",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only validate.")] = False,
+) -> None:
+    """Publish a FHIR R4 bundle of Encounters as the partner's admissions, whole or not at all.
+
+    Prints an OperationOutcome; exit code 1 where nothing was published because of an error in it.
+    """
+    encounters, conversion = _needed(
+        "fhir", "surveillance.adapters.fhir.encounter", "surveillance.adapters.fhir.conversion"
+    )
+    settings = Settings()
+    configuration = load_configuration(settings.config_dir)
+    setting = encounters.Setting(_secrets(secret), configuration.gazetteer, read_zone(time_zone), site)
+    on_behalf = _partner(configuration, partner)
+    converted = conversion.fhir_to_events(file.read_bytes(), on_behalf, setting, datetime.now(UTC))
+    if not dry_run:
+        _publish(converted.events, ToTopic(settings.brokers, partner, settings.topic_prefix))
+    typer.echo(json.dumps(converted.outcome, indent=2))
+    if not converted.accepted:
+        raise typer.Exit(1)
+
+
+def _publish(events: Sequence[tuple[str, bytes]], deliver: ToTopic) -> None:
+    try:
+        for record, value in events:
+            deliver(record, value)
+    except Away as away:
+        raise Mistake(f"{away}: send the same bundle again; what arrived already changes nothing") from away
+    finally:
+        deliver.close()
 
 
 async def _serve(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from surveillance.adapters.hl7.answer import DATA_TYPE, NOT_IN_TABLE, Reason
 from surveillance.adapters.hl7.dialect import Dialect
 from surveillance.adapters.hl7.reading import NULL, Message, Refusal, Segment
-from surveillance.adapters.hl7.times import NotATime, Span, read_span
+from surveillance.adapters.times import NotATime, Span, read_hl7_span
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Reader:
         if segment is None or segment.text(number) == NULL:
             return None
         try:
-            return read_span(segment.text(number), self.dialect.zone)
+            return read_hl7_span(segment.text(number), self.dialect.zone)
         except NotATime as fault:
             self.faults.append(Reason(DATA_TYPE, f"{segment.name}-{number}", str(fault)))
         return None

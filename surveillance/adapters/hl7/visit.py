@@ -4,19 +4,21 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
+from surveillance.adapters.codes import (
+    DISCHARGE_DESTINATIONS,
+    DISCHARGE_METHODS,
+    is_admission_method,
+    is_diagnosis,
+    is_record_id,
+    is_site,
+)
 from surveillance.adapters.encounter import BEGUN_AT
 from surveillance.adapters.hl7.answer import FIELD_MISSING, KEY_TWICE, Reason
 from surveillance.adapters.hl7.reader import Reader, known
 from surveillance.adapters.hl7.reading import NULL, Segment
 from surveillance.adapters.person import Person, keyed
-from surveillance.events.fields import Diagnosis, RecordId
-from surveillance.events.identifiers import holds_identifier
 from surveillance.events.pseudonym import Secret
 
-_RECORD_ID: TypeAdapter[Any] = TypeAdapter(RecordId)
-_DIAGNOSIS: TypeAdapter[Any] = TypeAdapter(Diagnosis)
 _SYSTEMS = {
     "I10": "icd10",
     "ICD10": "icd10",
@@ -29,11 +31,6 @@ _SYSTEMS = {
     "SNM": "snomed",
     "SNOMED-CT": "snomed",
 }
-# NHS Data Dictionary, DISCHARGE METHOD (in PV1-36) and DISCHARGE DESTINATION (in PV1-37).
-_METHODS = {"2": "left_early", "3": "left_early", "4": "died"}
-_DESTINATIONS = {"19": "home", "29": "home", "54": "care_home", "65": "care_home", "85": "care_home"}
-_DESTINATIONS |= dict.fromkeys(("49", "50", "51", "52", "53", "84", "87"), "transferred")
-_DESTINATIONS |= {"79": "died", "88": "other", "98": "in_hospital", "99": "unknown"}
 
 
 def visit_number(reader: Reader, visit: Segment) -> str:
@@ -51,7 +48,7 @@ def encounter_id(
     if person.number and _digits(number) == _digits(person.number):
         words = "the visit number is the patient's NHS number: visits could not be told apart"
         reader.faults.append(Reason(KEY_TWICE, "PV1-19", words))
-    if _fits(_RECORD_ID, number) and not holds_identifier(number):
+    if is_record_id(number):
         return number
     candidates = [f"visit-{keyed(secret, f'visit:{number}')[:40]}" for secret in secrets]
     return next(filter(knows, candidates), candidates[0])
@@ -77,7 +74,7 @@ def visit_fields(
         yield "discharged_at", last.isoformat()
     elif trigger == "A03":
         reader.faults.append(Reason(FIELD_MISSING, "PV1-45", "a discharge has a time of discharge"))
-    if status := _METHODS.get(visit.text(36)) or _DESTINATIONS.get(visit.text(37)):
+    if status := DISCHARGE_METHODS.get(visit.text(36)) or DISCHARGE_DESTINATIONS.get(visit.text(37)):
         yield "discharge_status", status
     if any(reader.message.all("DG1")):
         yield "diagnoses", list(_diagnoses(reader))
@@ -86,7 +83,7 @@ def visit_fields(
 def _site(reader: Reader, visit: Segment) -> str | None:
     """PV1-3.4, MSH-4 or what was agreed: the first that is written like an ODS code."""
     for code in (visit.text(3, 4), reader.message.segments[0].text(4), reader.dialect.site or ""):
-        if code.isascii() and code.isalnum() and 3 <= len(code) <= 12:
+        if is_site(code):
             return code.upper()
     reader.faults.append(Reason(FIELD_MISSING, "PV1-3", "no ODS code of the site, and none was agreed"))
     return None
@@ -97,7 +94,7 @@ def _method(reader: Reader, visit: Segment) -> str | None:
     if code in ("", NULL):
         return None
     method = reader.dialect.methods.get(code, code)
-    if len(method) == 2 and method.isascii() and method.isalnum() and method[0].isdigit():
+    if is_admission_method(method):
         return method
     reader.note("PV1-4", "no national admission method, and none was agreed for it: published without one")
     return None
@@ -109,15 +106,7 @@ def _diagnoses(reader: Reader) -> Iterator[dict[str, str]]:
         code = segment.text(3)
         named = (segment.text(3, 3) or segment.text(2)).upper()
         coded = {"system": _SYSTEMS.get(named, "other"), "code": code}
-        if code and _fits(_DIAGNOSIS, coded):
+        if code and is_diagnosis(coded):
             yield coded
         else:
             reader.note("DG1-3", "no code of a code system: published without it")
-
-
-def _fits(kind: TypeAdapter[Any], value: object) -> bool:
-    try:
-        kind.validate_python(value)
-    except ValidationError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""Times of HL7 v2 (TS, DTM): as exact as they were written, local where they name no offset."""
+"""Times of HL7 v2 (TS, DTM) and of FHIR (date, dateTime): as exact as they were written."""
 
 import re
 from calendar import monthrange
@@ -33,7 +33,7 @@ class Span:
         return self.last - self.first > timedelta(hours=1)
 
 
-def read_span(text: str, zone: ZoneInfo) -> Span | None:
+def read_hl7_span(text: str, zone: ZoneInfo) -> Span | None:
     """The moments that a text means; None for an empty one. Raises NotATime."""
     if not text.strip():
         return None
@@ -51,3 +51,16 @@ def read_span(text: str, zone: ZoneInfo) -> Span | None:
     except (ValueError, OverflowError):
         raise NotATime("is no time of the calendar") from None
     return Span(datetime.combine(first_day, start, tz), datetime.combine(last_day, end, tz))
+
+
+def read_fhir_span(text: str, zone: ZoneInfo) -> Span | None:
+    """The moments that a date, dateTime or instant means; None for an empty one. Raises NotATime."""
+    if "T" not in text:
+        return read_hl7_span(text.replace("-", ""), zone)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise NotATime("is no time of the calendar") from None
+    if moment.tzinfo is None:
+        raise NotATime("a time needs its offset from UTC")
+    return Span(moment, moment)

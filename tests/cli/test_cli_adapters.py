@@ -66,8 +66,13 @@ def published(broker: EmbeddedBroker, prefix: str) -> list[str]:
 
 
 def test_a_bundle_is_published_and_an_outcome_printed(
-    run: Run, key: str, prefix: str, embedded_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:  # fmt: skip
+    run: Run,
+    key: str,
+    prefix: str,
+    embedded_broker: EmbeddedBroker,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
     monkeypatch.setenv("SURVEILLANCE_BROKERS", embedded_broker.address)
     monkeypatch.setenv("SURVEILLANCE_TOPIC_PREFIX", prefix)
     (tmp_path / "bundle.json").write_text(json.dumps(BUNDLE))

@@ -1,16 +1,13 @@
 """A receiver with a broker that is a list, and areas of Cheshire and Merseyside."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from messages import DIALECT, NOW, OLD_SECRET, PARTNER, SECRET, Taken, journal
+from messages import DIALECT, NOW, OLD_SECRET, PARTNER, SECRET, MakeReceiver, Taken, journal
 
 from surveillance.adapters.hl7.receiver import Receiver
 from surveillance.geography.area import load_areas
 from surveillance.geography.lookup import Gazetteer
-
-MakeReceiver = Callable[[], tuple[Receiver, Taken]]
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
 """ADT messages of invented patients, whose NHS numbers are of the range that is kept for tests (999)."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from surveillance.adapters.hl7.dialect import Dialect
+from surveillance.adapters.hl7.receiver import Receiver
 from surveillance.adapters.journal import Journal, open_journal
 from surveillance.adapters.publishing import Away, Partner
 from surveillance.events.pseudonym import Secret
@@ -62,3 +64,6 @@ class Taken(dict[str, list[bytes]]):
 
 def journal() -> Journal:
     return open_journal(None)
+
+
+MakeReceiver = Callable[[], tuple[Receiver, Taken]]

@@ -5,11 +5,10 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from messages import MRG, NUMBER, OLD_SECRET, OTHER_NUMBER, PID, SECRET, Taken, message, visit
+from messages import MRG, NUMBER, OLD_SECRET, OTHER_NUMBER, PID, SECRET, MakeReceiver, Taken, message, visit
 
-from conftest import MakeReceiver
 from surveillance.adapters.hl7.receiver import Receiver
 from surveillance.events.pseudonym import person_key
 
@@ -149,6 +148,7 @@ def last_state(receiver: Receiver, taken: Taken, course: tuple[bytes, ...]) -> d
     return {name: value for name, value in state(taken).items() if name != "version"}
 
 
+@settings(deadline=None)  # a loaded machine is no defect
 @given(st.permutations(COURSE), st.lists(st.sampled_from(COURSE), max_size=3))
 def test_any_order_and_any_repetition_end_in_the_same_state(
     make_receiver: MakeReceiver, order: list[bytes], again: list[bytes]

@@ -5,11 +5,10 @@ import logging
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from messages import MRG, NUMBER, PID, PV1, Taken, message, visit
+from messages import MRG, NUMBER, PID, PV1, MakeReceiver, Taken, message, visit
 
-from conftest import MakeReceiver
 from surveillance.adapters.hl7.receiver import Receiver
 from surveillance.events.identifiers import holds_identifier
 
@@ -200,6 +199,7 @@ EDITS = st.lists(
 )
 
 
+@settings(deadline=None)  # a loaded machine is no defect
 @given(
     st.sampled_from([*(content for content, *_ in TAKEN.values()), message("A40", "4", "20240302", MRG)]),
     EDITS,
@@ -216,6 +216,7 @@ def test_whatever_the_bytes_there_is_an_answer_and_no_number_of_a_person_is_publ
             assert NUMBER not in re.sub(r"[\W_]", "", event.decode())
 
 
+@settings(deadline=None)  # a loaded machine is no defect
 @given(st.binary(max_size=300))
 def test_any_bytes_at_all_are_answered(make_receiver: MakeReceiver, content: bytes) -> None:
     receiver, taken = make_receiver()
@@ -227,6 +228,7 @@ FIELDS = [("PID", n) for n in (2, 3, 4, 5, 9, 13, 18, 19)] + [("PV1", n) for n i
 FIELDS += [("DG1", 3), ("DG1", 4), ("MSH", 4), ("ZZZ", 1), ("PV2", 3)]
 
 
+@settings(deadline=None)  # a loaded machine is no defect
 @given(NUMBERS, st.sampled_from(FIELDS))
 def test_a_number_of_a_person_in_any_field_is_neither_published_nor_logged_nor_answered(
     make_receiver: MakeReceiver, number: str, field: tuple[str, int]

@@ -63,7 +63,7 @@ def _file(directory: Path) -> None:
             cpu = used.ru_utime + used.ru_stime
             print(
                 f"{ROWS} rows {' '.join(more)}: ended with {os.waitstatus_to_exitcode(status)} after "
-                f"{time.monotonic() - began:.0f} s, {cpu:.0f} s of CPU, at most {used.ru_maxrss / 1024:.0f} MB"
+                f"{time.monotonic() - began:.0f} s, {cpu:.0f} s of CPU, {used.ru_maxrss / 1024:.0f} MB"
             )
 
 

@@ -121,8 +121,8 @@ def _owe_receipts(
         if one.partner in wanted:
             message = messages[one.topic, one.partition, one.offset]
             named = Named(one.record_id, one.version if isinstance(one, DeadLetter) else None)
-            outcome: Answer = "refused" if one.faults else "test"
-            by_partner[one.partner].append(receipt(message, named, outcome, faults=one.faults))
+            told: Answer = "refused" if one.faults else "test"
+            by_partner[one.partner].append(receipt(message, named, told, faults=one.faults))
     receipts.add(tx, by_partner, intake.now)
 
 

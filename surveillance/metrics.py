@@ -9,6 +9,9 @@ _DAYS = (0.25, 0.5, 1, 2, 3, 5, 7, 10, 14, 21, 30, 42, 60, 90, 180, 365)
 
 MESSAGES = Counter("surveillance_messages", "Messages handled", ["topic", "outcome"])
 REFUSALS = Counter("surveillance_refusals", "Messages refused, by reason", ["topic", "code"])
+ADAPTED = Counter(
+    "surveillance_adapter_messages", "Messages that an adapter answered", ["partner", "protocol", "answer"]
+)
 REPORT_DELAY = Histogram(
     "surveillance_report_delay_days", "From occurrence to report", ["partner"], buckets=_DAYS
 )

@@ -28,6 +28,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "releases": ("releases",),
     "scan": ("scan",),
     "pseudonymise": ("pseudonymise",),
+    "adapters": ("adapters",),
 }
 
 

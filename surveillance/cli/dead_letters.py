@@ -104,8 +104,8 @@ def replay(
         again = Again(
             configuration,
             store,
-            TopicLogs(settings.brokers, configuration.topics(settings.topic_prefix)).place,
-            partial(read_range, settings.brokers),
+            TopicLogs(settings.kafka, configuration.topics(settings.topic_prefix)).place,
+            partial(read_range, settings.kafka),
             dead_letter_key,
             audit_key,
             who_runs_it(),

@@ -49,7 +49,7 @@ def make_gateway(settings: Settings, configuration: Configuration) -> Gateway:
     return Gateway(
         configuration,
         Spool(settings.spool_dir, settings.spool_megabytes * 1_000_000),
-        Outlet(settings.brokers),
+        Outlet(settings.kafka),
         utc_now,
         settings.topic_prefix,
         settings.upload_megabytes * 1_000_000,

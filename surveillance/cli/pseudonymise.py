@@ -12,10 +12,10 @@ import typer
 
 from surveillance.cli.errors import Mistake
 from surveillance.events.identifiers import holds_identifier
-from surveillance.events.pseudonym import SCHEMES, NoKey, Secret, person_key
+from surveillance.events.pseudonym import SCHEMES, NoKey, Secret, person_key, read_secret
 
-_MOST_KEYS = {"incidents": 8, "admissions": 1}
-_FIELD = {"incidents": "person_keys.{}.", "admissions": "person_key."}
+_MOST_KEYS = 8
+_FIELD = "person_keys.{}."
 _PARTS = ("scheme", "key_id", "value")
 
 
@@ -46,16 +46,18 @@ def pseudonymise(
     if not wanted:
         raise Mistake("name the column with NHS numbers (--number), or those with the person (--person)")
     secrets = [_secret(text) for text in secret]
-    keys, most = len(wanted) * len(secrets), _MOST_KEYS[topic]
-    if keys > most:
-        raise Mistake(f"{keys} keys for each record of {topic}, which has at most {most}: leave some out")
+    keys = len(wanted) * len(secrets)
+    if keys > _MOST_KEYS:
+        raise Mistake(
+            f"{keys} keys for each record of {topic}, which has at most {_MOST_KEYS}: leave some out"
+        )
     if not file.is_file():
         raise Mistake(f"{file}: there is no such file")
     if out.exists():
         raise Mistake(f"--out {out}: exists already; name a new file")
     with file.open(encoding="utf-8-sig", newline="") as rows:
         try:
-            _write(_Table(file, csv.reader(rows, strict=True), keep, wanted), out, topic, secrets)
+            _write(_Table(file, csv.reader(rows, strict=True), keep, wanted), out, secrets)
         except (csv.Error, UnicodeDecodeError) as error:
             raise Mistake(f"{file}: is no CSV file in UTF-8; save it as one") from error
 
@@ -99,11 +101,11 @@ class _Faults:
         typer.echo(f"line {line}: {what}", err=True)
 
 
-def _write(table: _Table, out: Path, topic: str, secrets: Sequence[Secret]) -> None:
+def _write(table: _Table, out: Path, secrets: Sequence[Secret]) -> None:
     """The file as a whole or none: one with half of the rows would be taken for all."""
     faults, rows = _Faults(), 0
     keys = len(table.wanted) * len(secrets)
-    names = [_FIELD[topic].format(n) + part for n in range(keys) for part in _PARTS]
+    names = [_FIELD.format(n) + part for n in range(keys) for part in _PARTS]
     with _whole(out, faults) as file:
         writer = csv.writer(file)
         writer.writerow([*table.keep, *names])
@@ -161,10 +163,7 @@ def _three(person: str) -> list[str]:
 
 
 def _secret(text: str) -> Secret:
-    key_id, _, path = text.partition("=")
-    if not key_id or not path:
-        raise Mistake("--secret: write it as key-id=FILE, such as 2026=secret.key")
     try:
-        return Secret(key_id, Path(path).read_bytes().strip())
+        return read_secret(text)
     except ValueError as error:
-        raise Mistake(f"--{error}; for example: openssl rand -hex 32 > {path}") from error
+        raise Mistake(f"--secret: {error}") from error

@@ -2,7 +2,14 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, StringConstraints, ValidationInfo, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
 from surveillance.events import fields, rules
 from surveillance.events.fields import choice_words, time_words
@@ -60,6 +67,12 @@ class AdmissionEvent(fields.Part):
     person_key: fields.PersonKey | None = Field(
         None, description="a pseudonym of the person, an object with scheme, key_id and value"
     )
+    person_keys: Annotated[tuple[fields.PersonKey, ...], fields.at_most(8)] = Field(
+        (),
+        max_length=8,
+        description="a list of at most 8 pseudonyms of the person, where there are several (schemes, or the "
+        "old and the new secret while one rotates)",
+    )
     age: fields.Age | None = Field(None, description=fields.AGE_WORDS)
     sex: fields.Sex = Field("unknown", description=choice_words("the sex", get_args(fields.Sex)))
     residence_area: fields.AreaReference = Field(
@@ -86,6 +99,14 @@ class AdmissionEvent(fields.Part):
     def key_id(self) -> str:
         """The partner's own id of the encounter, by one name for both kinds of event."""
         return self.encounter_id
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_came_later(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """No empty list of keys: what was stored before the contract had one keeps its hash."""
+        content: dict[str, Any] = dump(self)
+        if not self.person_keys:
+            content.pop("person_keys", None)
+        return content
 
     @model_validator(mode="after")
     def _obey_rules(self, context: ValidationInfo) -> Self:

@@ -144,8 +144,10 @@ class AreaReference(Part):
     postcode: Postcode | None = Field(
         None, description="a full postcode of the United Kingdom, such as CH1 1AB"
     )
-    missing: Literal["no_fixed_abode", "unknown", "outside_country"] | None = Field(
-        None, description="why there is no area, one of: no_fixed_abode, unknown, outside_country"
+    missing: Literal["no_fixed_abode", "unknown", "outside_country", "elsewhere"] | None = Field(
+        None,
+        description="why there is no area, one of: no_fixed_abode, unknown, outside_country, elsewhere "
+        "(in the country, where this service holds no areas)",
     )
 
     @property

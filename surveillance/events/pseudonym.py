@@ -2,7 +2,8 @@
 
 A key is HMAC-SHA256(secret, "scheme:normal form"), in lower-case hexadecimal. Partners who share a secret
 make the same key of the same person; without the secret nobody can try out numbers. A secret rotates by
-making keys with the new and the old one until every partner has the new one.
+making keys with the new and the old one until every partner has the new one (`person_keys`): a record that
+bears both joins those that bear one of them.
 
     nhs-number            the ten digits, valid by their check digit (NHS Data Dictionary, "NHS NUMBER")
     initial-surname-birth the first letter of the first given name, the letters of the surname and the date of
@@ -14,9 +15,10 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
+from pathlib import Path
 
 from surveillance.events.identifiers import is_nhs_number
 
@@ -34,7 +36,7 @@ class Secret:
     """What partners share. `key_id` names it in every key made with it, so that it can rotate."""
 
     key_id: str
-    key: bytes
+    key: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         if len(self.key) < SHORTEST_SECRET_BYTES:
@@ -58,6 +60,23 @@ def person_key(scheme: str, parts: Sequence[str], secret: Secret) -> dict[str, s
     normal = SCHEMES[scheme].normal_form(*parts)
     value = hmac.new(secret.key, f"{scheme}:{normal}".encode(), sha256).hexdigest()
     return {"scheme": scheme, "key_id": secret.key_id, "value": value}
+
+
+def person_keys(
+    persons: Mapping[str, Sequence[str]], secrets: Sequence[Secret]
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Every key of a person, by scheme and then secret, and why a scheme gave none. Raises nothing.
+
+    `persons` maps a scheme to its parts. While a secret rotates, give both.
+    """
+    keys: list[dict[str, str]] = []
+    reasons: list[str] = []
+    for scheme, parts in persons.items():
+        try:
+            keys += [key for secret in secrets if (key := person_key(scheme, parts, secret))]
+        except NoKey as reason:
+            reasons.append(f"no key {scheme}: {reason}")
+    return keys, reasons
 
 
 def _nhs_number(number: str) -> str:
@@ -89,3 +108,14 @@ SCHEMES: Mapping[str, Scheme] = {
     "nhs-number": Scheme(("number",), _nhs_number),
     "initial-surname-birth": Scheme(("given name", "surname", "birth date"), _initial_surname_birth),
 }
+
+
+def read_secret(text: str) -> Secret:
+    """A secret from `key-id=FILE`. Raises ValueError, which names the fix; OSError where there is no file."""
+    key_id, _, path = text.partition("=")
+    if not key_id or not path:
+        raise ValueError("write it as key-id=FILE, such as 2026=secret.key")
+    try:
+        return Secret(key_id, Path(path).read_bytes().strip())
+    except ValueError as error:
+        raise ValueError(f"{error}; for example: openssl rand -hex 32 > {path}") from error

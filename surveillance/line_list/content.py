@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from surveillance.use_case.code_list import CodeList
 from surveillance.use_case.model import Condition
 
 UNKNOWN = "unknown"
@@ -59,6 +60,13 @@ def _lies_between(value: Any, wanted: tuple[str, str]) -> bool:
     return isinstance(value, str) and value[: len(low)] >= low and value[: len(high)] <= high
 
 
+def _is_listed(value: Any, wanted: tuple[CodeList | str, ...]) -> bool:
+    lists = [one for one in wanted if isinstance(one, CodeList)]
+    if len(lists) < len(wanted):  # a name without its list would match nothing, for ever and in silence
+        raise ValueError("a condition names a code list that was not loaded")
+    return any(one.holds(value) for one in lists)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -67,6 +75,7 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "one_of": _is_one_of,
     "starts_with": _starts_with,
     "between": _lies_between,
+    "in_list": _is_listed,
     "at_least": lambda value, wanted: _is_number(value) and value >= wanted,
     "at_most": lambda value, wanted: _is_number(value) and value <= wanted,
 }

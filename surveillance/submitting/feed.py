@@ -13,6 +13,7 @@ from surveillance.configuration import Configuration
 from surveillance.events.canonical import canonical_json
 from surveillance.events.columns import ColumnsError
 from surveillance.events.decode import AnyEvent
+from surveillance.events.envelope import as_test
 from surveillance.events.refusal import Fault, RefusalCode, Refused
 from surveillance.events.topics import Kind, Source
 from surveillance.geography.lookup import Gazetteer
@@ -53,6 +54,7 @@ class Feed:
     zone: ZoneInfo
     backfill: bool = False
     named: Shape | None = None
+    test: bool = False
 
     @cached_property
     def shape(self) -> Shape:
@@ -87,7 +89,8 @@ class Feed:
         faults += _places_unknown(payload, faults, gazetteer) + seen.otherwise(row)
         if faults:
             return Judged(row.line, None, tuple(name_column(fault, self.columns) for fault in faults))
-        return Judged(row.line, outgoing(event, payload))
+        sent = as_test(_event_in(payload), self.kind, self.partner.id, row.line) if self.test else payload
+        return Judged(row.line, outgoing(event, sent))
 
 
 def outgoing(event: AnyEvent, payload: Mapping[str, Any]) -> Outgoing:
@@ -102,6 +105,11 @@ def zone_of(configuration: Configuration, partner: Partner) -> ZoneInfo:
     return next(zones, DEFAULT_ZONE)
 
 
+def _event_in(payload: Mapping[str, Any]) -> Any:
+    """An event may lie in an envelope."""
+    return payload.get("data") if "specversion" in payload else payload
+
+
 def _own_faults(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
     """Without those of fields that a table's reader makes of the start of an occurrence that is wrong."""
     if all(fault.field != "occurred_from" for fault in faults):
@@ -114,8 +122,8 @@ def _own_faults(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
 def _places_unknown(
     payload: Mapping[str, Any], faults: tuple[Fault, ...], gazetteer: Gazetteer
 ) -> tuple[Fault, ...]:
-    """The faults of areas that are none, also beside other faults. An event may lie in an envelope."""
-    event = payload.get("data") if "specversion" in payload else payload
+    """The faults of areas that are none, also beside other faults."""
+    event = _event_in(payload)
     wrong = {fault.field.split(".")[0] for fault in faults}
     if not isinstance(event, dict):
         return ()
@@ -136,7 +144,7 @@ class _Said:
     def otherwise(self, row: Row) -> tuple[Fault, ...]:
         """A fault where an earlier row says something else of the same version of the same record."""
         payload = row.payload or {}
-        event = payload.get("data") if "specversion" in payload else payload
+        event = _event_in(payload)
         if not isinstance(event, dict) or not event:
             return ()
         record = event.get("record_id") or event.get("encounter_id")

@@ -7,7 +7,8 @@ from contextlib import suppress
 from threading import Condition, Lock
 from typing import Protocol
 
-from surveillance.kafka.admin import BrokerUnreachable
+from surveillance.kafka.brokers import Brokers
+from surveillance.kafka.knock import BrokerUnreachable
 from surveillance.kafka.producer import Publisher
 from surveillance.submitting.feed import Outgoing
 
@@ -29,7 +30,7 @@ class Outlet:
     `seconds`: the longest wait without any acknowledgement. A producer that failed is not used again.
     """
 
-    def __init__(self, brokers: str, seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, brokers: Brokers | str, seconds: float = ANSWER_SECONDS) -> None:
         self._brokers, self._seconds = brokers, seconds
         self._lock = Lock()
         self._publisher: Publisher | None = None

@@ -6,9 +6,11 @@ Each check yields (key, problem, fix); the tables at the end list them all.
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from surveillance.use_case.code_list import CodeList
 from surveillance.use_case.fields import Paths, Shape
 from surveillance.use_case.model import Condition, Partner, Scope, UseCase
 from surveillance.use_case.wording import harmful_words
@@ -27,13 +29,14 @@ class Surroundings:
 
     record_fields: kind of record -> its field paths; a kind that is absent is not checked.
     check_detector: raises ValueError, naming parameter and fix, where a detector cannot be built.
-    receivers: None where theirs is a file with mistakes of its own.
+    receivers: None where theirs is a file with mistakes of its own. code_lists: by their names.
     """
 
     scopes: Mapping[str, Scope] = field(default_factory=dict)
     record_fields: Mapping[str, Paths] = field(default_factory=dict)
     check_detector: CheckDetector | None = None
     receivers: Collection[str] | None = ("alerts-topic",)
+    code_lists: Mapping[str, CodeList] = field(default_factory=dict)
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -59,6 +62,24 @@ def check_conditions(use_case: UseCase, around: Surroundings) -> Iterator[Mistak
         if paths is not None:
             yield from _value_mistakes(f"cases.{path}", condition.one_of or (), paths.get(path), use_case)
         yield from _condition_mistakes(f"cases.{path}", condition)
+        shape = None if paths is None else paths.get(path)
+        yield from _list_mistakes(f"cases.{path}.in_list", condition, shape, around.code_lists)
+
+
+def _list_mistakes(
+    key: str, condition: Condition, shape: Shape | None, lists: Mapping[str, CodeList]
+) -> Iterator[Mistake]:
+    """A list that does not exist, or one of codes for a field that holds none."""
+    if condition.in_list is None:
+        return
+    if not condition.in_list:
+        yield key, "names no list", f"Use one of: {_listed(lists)}"
+    if shape is not None and shape.choices and not shape.types - {NoneType}:
+        yield key, "the field holds no code", "Use one_of with the values of the field"
+    for name in condition.in_list:
+        if name not in lists:
+            fix = f"Use one of: {_listed(lists)}" if lists else "Put its file into code_lists/"
+            yield key, f"there is no list `{name}`" if isinstance(name, str) else "is not a name", fix
 
 
 def _value_mistakes(

@@ -4,6 +4,7 @@ surveillance.yaml      scopes
 use_cases/<id>.yaml    one use case each
 partners/<id>.yaml     one partner each
 receivers.yaml         who is told; without it, the alerts topic alone
+code_lists/<id>@<version>.yaml    lists of codes that conditions name
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -21,9 +22,10 @@ from surveillance.use_case.check import (
     check_zone,
 )
 from surveillance.use_case.check_receivers import CheckChannel, check_against, check_alone, check_among
+from surveillance.use_case.code_list import CodeList, read_code_lists
 from surveillance.use_case.fault import ConfigError, ConfigFault
 from surveillance.use_case.fields import field_paths
-from surveillance.use_case.model import Partner, Scope, UseCase
+from surveillance.use_case.model import Condition, Partner, Scope, UseCase
 from surveillance.use_case.read import key_fix, read_directory, read_yaml, validate
 from surveillance.use_case.receiver import DEFAULT, Receiver, ReceiversFile
 
@@ -47,13 +49,28 @@ def load_use_cases(
     """
     models = record_models or {}
     fields = {kind: field_paths(model) for kind, model in models.items()}
-    around = Surroundings(scopes, fields, check_detector, receivers)
+    lists, faults = read_code_lists(directory)
+    around = Surroundings(scopes, fields, check_detector, receivers, lists)
 
     def check(use_case: UseCase, file: str) -> Iterator[ConfigFault]:
         for find_mistakes in USE_CASE_CHECKS:
             yield from (ConfigFault(file, *mistake) for mistake in find_mistakes(use_case, around))
 
-    return _or_raise(read_directory(directory, "use_cases", UseCase, check))
+    found, wrong = read_directory(directory, "use_cases", UseCase, check)
+    sound = _or_raise((found, faults + wrong))
+    return {name: _with_lists(use_case, lists) for name, use_case in sound.items()}
+
+
+def _with_lists(use_case: UseCase, lists: Mapping[str, CodeList]) -> UseCase:
+    """The use case with every list in the place of its name: what it counts depends on nothing else."""
+
+    def resolved(condition: Condition) -> Condition:
+        if condition.in_list is None:
+            return condition
+        return condition.model_copy(update={"in_list": tuple(lists[str(name)] for name in condition.in_list)})
+
+    cases = {path: resolved(condition) for path, condition in use_case.cases.items()}
+    return use_case.model_copy(update={"cases": cases})
 
 
 def load_partners(directory: Path, *, scopes: Mapping[str, Scope] | None = None) -> dict[str, Partner]:

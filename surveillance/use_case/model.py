@@ -6,7 +6,9 @@ Nothing in Python names a use case; a new one is a new file.
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from surveillance.use_case.code_list import CodeList
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
@@ -20,17 +22,24 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _as_several(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 class Condition(Model):
     """A test on one field of a record; exactly one key is given. For a list, any value may hold.
 
     one_of: the value is one of these. starts_with: the text starts with one of these.
     between: the first characters lie between two codes, both included (`[X60, X84]`).
+    in_list: the code is on one of these lists (`self-harm-icd10@2016`, see `code_list.py`); loading puts the
+    list in the place of its name.
     at_least, at_most: a number. known: present and not `unknown`.
     """
 
     one_of: tuple[str | int | bool, ...] | None = None
     starts_with: tuple[str, ...] | None = None
     between: tuple[str, str] | None = None
+    in_list: Annotated[tuple[CodeList | str, ...], BeforeValidator(_as_several)] | None = None
     at_least: float | None = None
     at_most: float | None = None
     known: bool | None = None
@@ -176,12 +185,9 @@ class Coverage(Model):
 class Partner(Model):
     """Who publishes, what, and for where; one file per partner.
 
-<<<<<<< HEAD
     `receipts`: every message is answered on the topic receipts.v1.<partner>.
     `columns`: by topic, event field -> the column of their files that fills it, or `=constant`.
-=======
     `contacts` by role, such as `duty-officer`: an address of the role, never of a person.
->>>>>>> identity
     """
 
     id: Slug
@@ -192,9 +198,6 @@ class Partner(Model):
     coverage: tuple[Coverage, ...] = Field(min_length=1)
     expected_delay_days: float = Field(default=7.0, ge=0)
     silence_after_hours: float = Field(default=72.0, gt=0)
-<<<<<<< HEAD
     receipts: bool = False
     columns: dict[Literal["incidents", "admissions"], dict[str, str]] = {}
-=======
     contacts: dict[Slug, Address] = {}
->>>>>>> identity

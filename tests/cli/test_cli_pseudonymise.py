@@ -69,7 +69,7 @@ def test_while_a_secret_rotates_a_record_has_keys_of_both(run: Run, files: Path)
 
 def test_the_published_event_carries_the_keys(run: Run, files: Path) -> None:
     pseudonymise(run, files, "--number", "nhs", topic="admissions")
-    assert read(files)[0]["person_key.scheme"] == "nhs-number"
+    assert read(files)[0]["person_keys.0.scheme"] == "nhs-number"
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,8 @@ ADMISSION_FAULTS = [
     ({"residence_area": None}, "residence_area", "invalid_value"),
     ({"reporter_org": "OTHER"}, "reporter_org", "wrong_organisation"),
     ({"name": "x"}, "message", "unknown_field"),
-    ({"person_keys": [KEY]}, "message", "unknown_field"),
+    ({"person_names": [KEY]}, "message", "unknown_field"),
+    ({"person_keys": [KEY] * 9}, "person_keys", "invalid_value"),
     ({"person_key": KEY | {"value": "1" * 64}}, "person_key.value", "identifier"),
 ]
 

@@ -22,8 +22,9 @@ from surveillance.submitting.rows import open_table
 from surveillance.submitting.shape import MEDIA_TYPES, Shape, media_type
 from surveillance.submitting.spool import SpoolFull
 from surveillance.use_case.model import Partner
-from surveillance.web.api import models, models_submissions
+from surveillance.web.api import models
 from surveillance.web.api.answer import PROBLEMS, answer
+from surveillance.web.api.models_submissions import RowFault, Submission, SubmissionRefused
 from surveillance.web.asked import BadParameter
 from surveillance.web.house import House, needs
 from surveillance.web.receiving import receive, received
@@ -33,14 +34,17 @@ KINDS: tuple[Kind, ...] = ("incident", "admission")
 _FILE_FIX, _NO_RECORD = "Correct the file or the mapping", "A submission has records"
 _TABLE_SCHEMA = {"schema": {"type": "string", "format": "binary"}}
 _ANSWERS: dict[int | str, dict[str, Any]] = PROBLEMS | {
-    200: {"model": models_submissions.Submission, "description": "The broker has acknowledged every record"},
+    200: {"model": Submission, "description": "The broker has acknowledged every record"},
     202: {
-        "model": models_submissions.Submission,
+        "model": Submission,
         "description": "Accepted and kept; the broker is away: ask for its state",
     },
     413: {"model": models.Problem, "description": "Too large: send it in parts"},
     415: {"model": models.Problem, "description": "Not a content type that is read here"},
-    422: {"model": models_submissions.SubmissionRefused, "description": "Nothing was accepted: every fault of every row"},
+    422: {
+        "model": SubmissionRefused,
+        "description": "Nothing was accepted: every fault of every row",
+    },
     429: {"model": models.Problem, "description": "Too many in a minute: wait as long as Retry-After says"},
     503: {"model": models.Problem, "description": "This service takes no submissions"},
     507: {
@@ -70,7 +74,7 @@ def add_to(app: FastAPI, house: House) -> None:
 
     @app.get(
         "/api/partners/{partner}/submissions/{submission}",
-        response_model=models_submissions.Submission,
+        response_model=Submission,
         responses=PROBLEMS,
         tags=["Submissions"],
     )
@@ -81,13 +85,13 @@ def add_to(app: FastAPI, house: House) -> None:
         if found is None:
             raise HTTPException(404)
         state, records = found
-        return answer(request, models_submissions.Submission(id=submission, state=state, records=records, ids=()))
+        return answer(request, Submission(id=submission, state=state, records=records, ids=()))
 
 
 def _add_kind(app: FastAPI, house: House, kind: Kind) -> None:
     @app.post(
         f"/api/partners/{{partner}}/{kind}s",
-        response_model=models_submissions.Submission,
+        response_model=Submission,
         responses=_ANSWERS,
         tags=["Submissions"],
         name=f"submit_{kind}s",
@@ -142,26 +146,26 @@ def _submit(gateway: Gateway, feed: Feed, asking: Asking, by: str) -> Accepted |
 
 def _answered(done: Accepted | Refusal | ColumnsError) -> Response:
     if isinstance(done, Accepted):
-        told = models_submissions.Submission.model_validate(done)
+        told = Submission.model_validate(done)
         return _json(told, 200 if done.state == "published" else 202)
     return _json(refused(done), 422)
 
 
-def refused(done: Refusal | ColumnsError) -> models_submissions.SubmissionRefused:
+def refused(done: Refusal | ColumnsError) -> SubmissionRefused:
     """Every fault in the words of the API."""
     if isinstance(done, ColumnsError):
         told = [
-            models_submissions.RowFault(row=None, field="file", code="columns", rule=problem, fix=_FILE_FIX)
+            RowFault(row=None, field="file", code="columns", rule=problem, fix=_FILE_FIX)
             for problem in done.problems
         ]
-        return models_submissions.SubmissionRefused(error=422, rows=0, bad_rows=0, faults=tuple(told), left_out=0)
+        return SubmissionRefused(error=422, rows=0, bad_rows=0, faults=tuple(told), left_out=0)
     told = [
-        models_submissions.RowFault(row=f.row, field=f.fault.field, code=f.fault.code, rule=f.fault.rule, fix=f.fault.fix)
+        RowFault(row=f.row, field=f.fault.field, code=f.fault.code, rule=f.fault.rule, fix=f.fault.fix)
         for f in done.faults
     ]
     if not done.rows:
-        told = [models_submissions.RowFault(row=None, field="file", code="empty", rule=_NO_RECORD, fix="Send one")]
-    return models_submissions.SubmissionRefused(
+        told = [RowFault(row=None, field="file", code="empty", rule=_NO_RECORD, fix="Send one")]
+    return SubmissionRefused(
         error=422, rows=done.rows, bad_rows=done.bad_rows, faults=tuple(told), left_out=done.left_out
     )
 

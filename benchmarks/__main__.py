@@ -2,6 +2,16 @@
 
 import runpy
 
-for name in ("bench_scan", "bench_stream", "bench_proximity", "bench_latency", "bench_pages", "bench_cases"):
+BENCHMARKS = (
+    "bench_scan",
+    "bench_stream",
+    "bench_proximity",
+    "bench_latency",
+    "bench_pages",
+    "bench_acts",
+    "bench_gateway",
+)
+
+for name in BENCHMARKS:
     print(f"\n== {name}\n", flush=True)
     runpy.run_module(f"benchmarks.{name}", run_name="__main__")

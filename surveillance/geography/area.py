@@ -77,6 +77,15 @@ class AreaTable:
         """A GeoJSON file of the areas' boundaries (property `code`, WGS84), where there is one."""
         return beside(self.file, ".geojson")
 
+    @cached_property
+    def credit(self) -> str:
+        """Whose the areas are, and under which licence, as it must stand beside what is drawn of them.
+
+        It is the text beside the file (`NAME_credit.txt`); empty where there is none.
+        """
+        file = beside(self.file, "_credit.txt")
+        return file.read_text(encoding="utf-8").strip() if file is not None else ""
+
     def area(self, code: str) -> Area:
         """One area; KeyError where there is none of this code."""
         i = self.index[code]

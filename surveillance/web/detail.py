@@ -74,6 +74,7 @@ class AlertPage:
     ages: str
     since: Since | None
     told: tuple[ToldRow, ...]
+    credit: str
 
     @property
     def new_members(self) -> int:
@@ -114,6 +115,7 @@ def alert_page(source: AlertSource, alert: Alert, now: datetime, seen: Seen | No
         ages=ages_in_words(inside),
         since=_since(alert, steps, seen, before, zone),
         told=tuple(told_rows(reversed(deliveries), attempts, zone)),
+        credit=areas.credit,
     )
 
 

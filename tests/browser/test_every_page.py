@@ -192,3 +192,31 @@ def test_every_page_is_for_everybody_and_asks_nobody_else(
 
 def _short(path: str) -> str:
     return re.sub(r"[^a-z]+", "-", re.sub(r"[0-9a-f-]{36}", "id", path)).strip("-")[:50] or "queue"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_main_pages_hold_in_the_systems_own_colours(
+    chromium: Browser, site: Site, screenshots: Path, scheme: str
+) -> None:
+    """As with a high contrast theme: no background alone says anything, and drawings keep their shades."""
+    wanted = re.compile(r"^/($|alerts/[^/]+$|overview|cases$)")
+    paths = [path for path in site.paths if wanted.match(path)]
+    assert len(paths) >= 5
+    found: dict[str, list[str]] = {}
+    with opened(
+        chromium, site.address, "desktop", scheme, storage_state=site.session,
+        forced_colors="active", reduced_motion="reduce",
+    ) as seen:  # fmt: skip
+        for number, path in enumerate(paths):
+            file = screenshots / f"forced-{number:02}-{_short(path)}-{scheme}.png"
+            found[path] = _faults(seen, site.address + path, file)
+            moving = seen.page.evaluate(
+                "document.getAnimations().length + [...document.querySelectorAll('*')].filter("
+                "(e) => parseFloat(getComputedStyle(e).transitionDuration) > 0).length"
+            )
+            assert moving == 0, path
+    with opened(chromium, site.address, "desktop", scheme, forced_colors="active") as seen:
+        found["/sign-in"] = _faults(
+            seen, f"{site.address}/sign-in", screenshots / f"forced-sign-in-{scheme}.png"
+        )
+    assert {path: faults for path, faults in found.items() if faults} == {}

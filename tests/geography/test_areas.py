@@ -71,6 +71,14 @@ def test_areas_in_degrees_are_measured_on_the_great_circle(name: str, areas: int
     assert len(set(map(tuple, table.coordinates.tolist()))) == areas
 
 
+def test_each_shipped_map_names_its_own_source_and_a_file_of_ones_own_nobody(tmp_path: Path) -> None:
+    assert "Office for National Statistics" in CHESHIRE.credit
+    assert "Open Government Licence" in CHESHIRE.within({"lad": "E08000012"}).credit
+    assert "New York City Department of Health" in load_areas("new_york_zip", HERE).credit
+    (tmp_path / "own.csv").write_text("code,name,longitude,latitude\na,A,1.0,50.0\n")
+    assert load_areas("own.csv", tmp_path).credit == ""
+
+
 def test_the_shipped_names_are_the_area_files_and_nothing_beside_them() -> None:
     assert shipped_names() == SHIPPED
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -24,7 +25,7 @@ from surveillance.configuration import load_configuration
 from surveillance.deciding import Desk
 from surveillance.disclosure.protection import LEAST_SHOWN
 from surveillance.releasing import release_history
-from surveillance.store import audit
+from surveillance.store import audit, releases
 from surveillance.store.database import Store
 from surveillance.use_case.wording import harmful_words
 from surveillance.web.app import make_web
@@ -263,10 +264,24 @@ def test_what_may_be_exported_is_what_is_published(pages: Pages) -> None:
         rows = list(published_rows(tx, DEATHS, SCOPE, date(2024, 1, 1), date(2025, 12, 31)))
     assert len([row for row in rows if row.table == "all"]) == 24
     withheld = {(row.table, row.cell) for row in rows if row.cases == "withheld"}
-    assert {("msoa", ""), ("area", "")} <= withheld
-    assert {"all", "lad", "sex"} <= {row.table for row in rows if row.cases != "withheld"}
+    assert withheld == {("msoa", ""), ("area", "")}
+    assert {row.table for row in rows if row.cases != "withheld"} == {"all", "lad", "sex", "age"}
     numbers = [int(row.cases) for row in rows if row.cases not in ("withheld", "0-7")]
     assert all(number >= 10 and number % 5 == 0 for number in numbers)
+
+
+def test_ages_are_published_because_each_band_had_eight_or_more(pages: Pages) -> None:
+    for year in (2024, 2025):
+        with pages.store.reading() as tx:
+            tally = releases.tally_of(tx, DEATHS, SCOPE, date(year, 1, 1), date(year, 12, 31))
+            rows = list(published_rows(tx, DEATHS, SCOPE, date(year, 1, 1), date(year, 12, 31)))
+        counted = Counter[str]()
+        for cell, cases in tally.items():
+            counted[cell.age] += cases
+        told = {row.cell: int(row.cases) for row in rows if row.table == "age"}
+        assert told.keys() == counted.keys()
+        assert min(counted.values()) >= 8
+        assert all(told[band] == 5 * round(counted[band] / 5) for band in counted)
 
 
 # --- who may see what ------------------------------------------------------------------------------------

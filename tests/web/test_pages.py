@@ -468,3 +468,12 @@ def test_boundaries_are_sent_once_and_then_only_their_tag() -> None:
     assert again.content == b""
     assert web.get("/api/scopes/new-york/areas.geojson").status_code == 404
     assert web.get("/api/scopes/nowhere/areas.geojson").status_code == 404
+
+
+def test_a_map_credits_whose_areas_it_draws_and_nobody_else() -> None:
+    england, new_york = (
+        client(a_full_day()).get(f"/alerts/{alert}").text for alert in ("c3f1a9d2", "9e31f0aa")
+    )
+    assert "Crown copyright" in england
+    assert "Crown copyright" not in new_york
+    assert "New York City Department of Health" in new_york

@@ -81,19 +81,29 @@ def refuse_erased(
     other records say of one."""
     versions = [version for version in read.values() if isinstance(version, RecordVersion)]
     named = {record for v in versions for record in named_records(v.key, v.content)}
+    named |= {
+        key for one in read.values() if isinstance(one, DeadLetter) and (key := key_of(one)) is not None
+    }
     erased = erasures.erased_among(tx, intake.dead_letter_key, {v.key for v in versions} | named)
     return {m: _forget(m, one, erased, intake) for m, one in read.items()} if erased else dict(read)
+
+
+def key_of(letter: DeadLetter) -> RecordKey | None:
+    """The record that a dead letter is about, where it names one."""
+    return None if letter.record_id is None else RecordKey(letter.partner, letter.kind, letter.record_id)
 
 
 def _forget(
     message: Message, read: RecordVersion | DeadLetter, erased: set[RecordKey], intake: Intake
 ) -> RecordVersion | DeadLetter:
-    if isinstance(read, DeadLetter):
-        return read
-    if read.key in erased:
+    key = key_of(read) if isinstance(read, DeadLetter) else read.key
+    if key in erased:
         source = source_of(message.topic, intake.prefix)
         letter = dead_letter(message, source, Refused((ERASED,)), intake.dead_letter_key)
-        return replace(letter, payload_hmac="")  # nothing that was made of the payload is kept
+        # Nothing that was made of the payload is kept.
+        return replace(letter, payload_hmac="", record_id=None, version=None)
+    if isinstance(read, DeadLetter):
+        return read
     return replace(read, content=without_records(read.key, read.content, erased))
 
 

@@ -21,6 +21,7 @@ from surveillance.alerting.routing import Told, route
 from surveillance.alerting.severity import grade
 from surveillance.alerting.suppression import Suppressed
 from surveillance.alerting.wording import notice
+from surveillance.answering import answer, answer_again
 from surveillance.asking import Question, ask, during_the_day, end_of, question_of
 from surveillance.configuration import Configuration
 from surveillance.delivery.parcel import NotTaken
@@ -67,9 +68,36 @@ def ingest(
         letters = tuple(r for r in kept.values() if isinstance(r, DeadLetter))
         revised = revise_line_list(tx, [v for _, v in versions], configuration, intake.now)
         dead_letters.add(tx, letters, intake.place, intake.now)
+        answer(tx, new, versions, revised.outcomes, letters, configuration, intake)
         _request_evaluations(tx, configuration, revised, versions, intake)
         partners.saw(tx, seen_of(new, letters, intake))
     return Ingested(len(messages), versions, letters, revised, intake.repaired)
+
+
+def ingest_again(
+    message: Message,
+    letter: int,
+    configuration: Configuration,
+    store: Store,
+    intake: Intake,
+    also: Callable[[Transaction], None],
+) -> RecordVersion | DeadLetter | None:
+    """Stores a message that was refused, if it is not refused today, and resolves its dead letter.
+
+    None: the letter was resolved already, and nothing is done. `also` runs in the transaction that stores it.
+    """
+    with store.transaction() as tx:
+        if dead_letters.taken(tx, letter) is None:
+            return None
+        read = refuse_erased(tx, {message: read_message(message, configuration, intake)}, intake)[message]
+        if isinstance(read, DeadLetter):
+            return read
+        dead_letters.resolve(tx, [letter], "replay", intake.now)
+        revised = revise_line_list(tx, [read], configuration, intake.now)
+        answer_again(tx, message, read, revised.outcomes[0], configuration, intake)
+        _request_evaluations(tx, configuration, revised, [(message, read)], intake)
+        also(tx)
+    return read
 
 
 def _request_evaluations(

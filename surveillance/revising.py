@@ -13,9 +13,10 @@ from surveillance.line_list.chronicle import chronicle
 from surveillance.line_list.classify import Reason, classify
 from surveillance.line_list.duplicates import crowd, propose
 from surveillance.line_list.merges import merge_targets
+from surveillance.line_list.quality import quality_of
 from surveillance.line_list.record import Case, Exclusion, RecordKey, RecordVersion
 from surveillance.line_list.versions import Outcome, revise
-from surveillance.store import line_list
+from surveillance.store import line_list, quality
 from surveillance.store.database import Transaction
 from surveillance.store.line_list import ListedRow
 
@@ -41,11 +42,12 @@ def revise_line_list(
 ) -> Revised:
     """Adds versions to their records and rewrites every row that they change."""
     keys = {version.key for version in incoming}
-    line_list.lock(tx, keys)
+    numbers = line_list.lock(tx, keys)
     before = line_list.versions_of(tx, keys)
     after, outcomes = _add(before, incoming)
     changed = {key for key in keys if after[key] != tuple(before.get(key, ()))}
     line_list.save_versions(tx, [v for key in changed for v in after[key] if v not in before.get(key, ())])
+    quality.save(tx, {key: quality_of(after[key]) for key in changed}, numbers)
     line_list.save_merges(tx, {key: merge_targets(after[key]) for key in changed})
     return Revised(outcomes, _rewrite(tx, changed, after, configuration, now))
 

@@ -19,6 +19,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "demo": ("demo",),
     "alerts": ("alerts",),
     "records": ("records",),
+    "dead_letters": ("dead-letters",),
     "delivery": ("receivers", "deliveries", "silences"),
     "audit": ("audit",),
     "accounts": ("accounts", "tokens"),

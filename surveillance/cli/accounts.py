@@ -1,6 +1,5 @@
 """surveillance accounts and surveillance tokens: who may sign in, what they may do, and programs' tokens."""
 
-import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from surveillance.access.person import Grant
 from surveillance.accounts import TOKEN_DAYS, Register
 from surveillance.cli.errors import Mistake
 from surveillance.cli.keys import audit_key_of
+from surveillance.cli.who import who_runs_it
 from surveillance.configuration import load_configuration
 from surveillance.settings import Settings
 from surveillance.store.api_tokens import ApiToken
@@ -46,7 +46,7 @@ def add_account(
     """Add an account; prints its password once."""
     with _register() as register:
         grants = _grants(grant)
-        _show(register.add(account, grants, _by(), _given(password_stdin)), password_stdin)
+        _show(register.add(account, grants, who_runs_it(), _given(password_stdin)), password_stdin)
 
 
 @accounts_app.command("list")
@@ -71,7 +71,7 @@ def grant(account: str, grant: Annotated[list[str], _GRANTS]) -> None:
     """Give an account more roles, from its next request on."""
     with _register() as register:
         for one in _grants(grant):
-            register.grant(account, one, _by())
+            register.grant(account, one, who_runs_it())
 
 
 @accounts_app.command()
@@ -79,35 +79,35 @@ def withdraw(account: str, grant: Annotated[list[str], _GRANTS]) -> None:
     """Take roles from an account, from its next request on; written as `list` shows them."""
     with _register() as register:
         for one in _grants(grant, known=False):
-            register.ungrant(account, one, _by())
+            register.ungrant(account, one, who_runs_it())
 
 
 @accounts_app.command()
 def disable(account: str) -> None:
     """Let nobody in by this account any more; ends its sessions and stops its tokens."""
     with _register() as register:
-        register.disable(account, _by())
+        register.disable(account, who_runs_it())
 
 
 @accounts_app.command()
 def enable(account: str) -> None:
     """Let the account sign in again."""
     with _register() as register:
-        register.enable(account, _by())
+        register.enable(account, who_runs_it())
 
 
 @accounts_app.command()
 def password(account: str, password_stdin: Annotated[bool, _STDIN] = False) -> None:
     """Set another password, which ends the account's sessions; prints it once."""
     with _register() as register:
-        _show(register.set_password(account, _by(), _given(password_stdin)), password_stdin)
+        _show(register.set_password(account, who_runs_it(), _given(password_stdin)), password_stdin)
 
 
 @accounts_app.command("sign-out")
 def sign_out(account: str) -> None:
     """End every session of an account."""
     with _register() as register:
-        register.sign_out(account, _by())
+        register.sign_out(account, who_runs_it())
 
 
 @tokens_app.command("add")
@@ -119,7 +119,7 @@ def add_token(
 ) -> None:
     """Make an API token on behalf of an account; prints it once."""
     with _register() as register:
-        typer.echo(register.make_token(account, purpose, _by(), _grants(grant or []), days))
+        typer.echo(register.make_token(account, purpose, who_runs_it(), _grants(grant or []), days))
     typer.echo("It is not shown again.", err=True)
 
 
@@ -140,7 +140,7 @@ def list_tokens(account: Annotated[str | None, typer.Argument(help="Of this acco
 def revoke(token: str) -> None:
     """End an API token at once; named by its public part, as `list` shows it."""
     with _register() as register:
-        register.revoke_token(token, _by())
+        register.revoke_token(token, who_runs_it())
 
 
 @contextmanager
@@ -152,14 +152,6 @@ def _register() -> Iterator[Register]:
         yield Register(store, audit_key_of(settings), utc_now)
     finally:
         store.close()
-
-
-def _by() -> str:
-    """Who runs the command, as the machine knows them."""
-    try:
-        return f"command line ({getpass.getuser()})"
-    except (KeyError, OSError):  # a container's user may have no name
-        return "command line"
 
 
 def _grants(texts: list[str], known: bool = True) -> list[Grant]:

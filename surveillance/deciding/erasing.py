@@ -14,7 +14,7 @@ from surveillance.configuration import Configuration
 from surveillance.deciding.decision import Decision, Unknown
 from surveillance.line_list.record import RecordKey
 from surveillance.revising import relist
-from surveillance.store import alerts, erasures, line_list, records
+from surveillance.store import alerts, dead_letters, erasures, line_list, receipts, records
 from surveillance.store.database import Transaction
 
 ERASED = "erased"  # the partner of what stands in for an erased record
@@ -60,6 +60,8 @@ def erase(
     touched = erasures.replace_in_alerts(tx, record, stand_in)
     snapshots = erasures.replace_in_snapshots(tx, record, stand_in, use_cases)
     erasures.clear_texts(tx, record)
+    dead_letters.forget(tx, record, why.at)
+    receipts.forget(tx, record)
     return Erased(
         stand_in=stand_in,
         unfinished=_unfinished(tx, touched, configuration),

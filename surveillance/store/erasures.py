@@ -21,6 +21,7 @@ from surveillance.store.codec import pack, unpack
 from surveillance.store.database import Transaction
 from surveillance.store.statements import chunks, insert_missing
 from surveillance.store.tables_acts import alert_notes, erasures, response_plans, response_tasks
+from surveillance.store.tables_answers import record_quality
 from surveillance.store.tables_cases import alert_members
 
 _FEWEST_CHARACTERS = (
@@ -116,7 +117,7 @@ def remove_record(tx: Transaction, record: RecordKey, number: int) -> int:
     target = (t.merges.c.partner == record.partner) & (t.merges.c.kind == record.kind)
     target &= t.merges.c.record_id == record.record_id
     tx.execute(delete(t.merges).where(or_(t.merges.c.record == number, target)))
-    for table in (alert_members, t.line_list, t.person_records, t.records):
+    for table in (alert_members, record_quality, t.line_list, t.person_records, t.records):
         tx.execute(delete(table).where(table.c.record == number))
     for table in (t.duplicates, t.links):
         tx.execute(delete(table).where(or_(table.c.record_a == str(record), table.c.record_b == str(record))))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from surveillance.store import (  # noqa: F401
     tables_accounts,
     tables_acts,
+    tables_answers,
     tables_cases,
     tables_delivery,
     tables_releases,

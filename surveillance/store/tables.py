@@ -213,7 +213,16 @@ class DeadLetterRow(Base):
         UniqueConstraint(
             "cluster_id", "topic", "topic_id", "epoch", "partition", "offset", name="uq_dead_letters_message"
         ),
-        Index("ix_dead_letters_partner", "partner", "stored_at"),
+        Index("ix_dead_letters_partner", "partner", "id"),
+        Index("ix_dead_letters_reason", "partner", "code", "resolved_at"),
+        Index(
+            "ix_dead_letters_open",
+            "partner",
+            "kind",
+            "record_id",
+            sqlite_where=text("resolved_at IS NULL"),
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, comment="row number, without meaning")
@@ -230,6 +239,14 @@ class DeadLetterRow(Base):
     payload_hmac: Mapped[str] = mapped_column(comment="keyed hash: tells whether two payloads are one")
     received_at: Mapped[datetime] = mapped_column(comment="Kafka timestamp")
     stored_at: Mapped[datetime] = mapped_column(comment="when this row was written")
+    record_id: Mapped[str | None] = mapped_column(
+        Key, comment="the partner's own id of the record, as accepted ones have it; null: it names none"
+    )
+    version: Mapped[int | None] = mapped_column(comment="the version that it says it is")
+    resolved_at: Mapped[datetime | None] = mapped_column(comment="when nothing of it was missing any more")
+    resolved_by: Mapped[str | None] = mapped_column(
+        comment="correction: sent again; replay: read again; erasure"
+    )
 
 
 class LedgerRow(Base):

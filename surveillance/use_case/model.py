@@ -174,6 +174,7 @@ class Partner(Model):
     """Who publishes, what, and for where; one file per partner.
 
     `columns`: by topic, event field -> the column of their files that fills it, or `=constant`.
+    `receipts`: every message is answered on the topic receipts.v1.<partner>.
     """
 
     id: Slug
@@ -185,3 +186,4 @@ class Partner(Model):
     expected_delay_days: float = Field(default=7.0, ge=0)
     silence_after_hours: float = Field(default=72.0, gt=0)
     columns: dict[Literal["incidents", "admissions"], dict[str, str]] = {}
+    receipts: bool = False

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from small_house import House, load_house
+from small_house import House, NewHouse, house_maker, load_house
 from surveillance.configuration import Configuration
 from surveillance.store.database import Store
 
@@ -20,3 +20,9 @@ def house(small_configuration: Configuration, sqlite_template: Path, tmp_path: P
     copy = tmp_path / "surveillance.db"
     shutil.copyfile(sqlite_template, copy)
     return House(small_configuration, Store.open(f"sqlite:///{copy}"))
+
+
+@pytest.fixture
+def new_house(small_configuration: Configuration, sqlite_template: Path, tmp_path: Path) -> NewHouse:
+    """Makes houses on databases of their own."""
+    return house_maker(small_configuration, sqlite_template, tmp_path)

@@ -1,5 +1,5 @@
 # One image for every command of the service: worker, web, db upgrade, topics create, publish.
-# docker-compose.yml runs it with a read-only root file system; only /tmp is written.
+# docker-compose.yml runs it with a read-only root file system; only /tmp and, by web, the spool are written.
 ARG PYTHON=3.11-slim-bookworm
 
 FROM python:${PYTHON} AS build
@@ -25,6 +25,8 @@ RUN groupadd --gid 10001 surveillance \
 COPY --from=build /opt/surveillance /opt/surveillance
 COPY --from=build --chown=surveillance:surveillance /opt/numba-cache /opt/numba-cache
 COPY config /app/config
+# A named volume that is mounted here is given its owner.
+RUN install -d -m 0700 -o surveillance -g surveillance /var/spool/surveillance
 ENV PATH=/opt/surveillance/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

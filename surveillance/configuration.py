@@ -213,7 +213,7 @@ def load_configuration(directory: Path) -> Configuration:
     faults: list[ConfigFault] = []
     scopes = _collect(faults, lambda: load_scopes(directory, settings=tuple(Settings.model_fields)))
     regions = {scope.id: _collect_region(faults, scope, directory) for scope in scopes.values()}
-    partners = _collect(faults, lambda: load_partners(directory, scopes=scopes))
+    partners = _collect(faults, lambda: load_partners(directory, scopes=scopes, record_models=RECORD_MODELS))
     told = _collect_receivers(faults, directory)
     receivers = None if told is None else {receiver.id: receiver for receiver in told.receivers}
     use_cases = _collect(

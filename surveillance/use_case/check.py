@@ -253,6 +253,24 @@ def check_zone(scope: Scope) -> Iterator[Mistake]:
         yield "time_zone", "there is no such time zone", "Use a name such as Europe/London"
 
 
+def check_partner_columns(partner: Partner, record_fields: Mapping[str, Paths]) -> Iterator[Mistake]:
+    """Columns agreed with a partner fill fields of what it publishes, with values that these may have."""
+    for topic, columns in partner.columns.items():
+        paths = record_fields.get(topic.removesuffix("s"))
+        if topic not in partner.topics:
+            yield f"columns.{topic}", "is no topic of this partner", f"Use one of: {_listed(partner.topics)}"
+        for path, column in columns.items():
+            key = f"columns.{topic}.{path}"
+            shape = None if paths is None else paths.get(_LIST_POSITION.sub("", path))
+            if column in ("", "="):
+                yield key, "names no column", "Give a column's name, or `=` and a constant"
+            elif paths is not None and path != COUNT_COLUMN and shape is None:
+                yield key, f"an {topic[:-1]} has no such field", "Use a field of the published event schema"
+            elif shape is not None and column.startswith("=") and not shape.allows(column[1:]):
+                fix = f"Use one of: {_listed(map(str, shape.choices))}"
+                yield key, f"the field is never `{column[1:]}`", fix
+
+
 def check_coverage(partner: Partner, areas: Collection[str]) -> Iterator[Mistake]:
     """Covered areas are a scope's areas, and coverage ends after it begins."""
     for i, coverage in enumerate(partner.coverage):

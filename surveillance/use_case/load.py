@@ -19,6 +19,7 @@ from surveillance.use_case.check import (
     Mistake,
     Surroundings,
     check_coverage,
+    check_partner_columns,
     check_zone,
 )
 from surveillance.use_case.check_receivers import CheckChannel, check_against, check_alone, check_among
@@ -73,12 +74,22 @@ def _with_lists(use_case: UseCase, lists: Mapping[str, CodeList]) -> UseCase:
     return use_case.model_copy(update={"cases": cases})
 
 
-def load_partners(directory: Path, *, scopes: Mapping[str, Scope] | None = None) -> dict[str, Partner]:
-    """Every partner by id; raises ConfigError with every fault. With `scopes`, coverage is of their areas."""
+def load_partners(
+    directory: Path,
+    *,
+    scopes: Mapping[str, Scope] | None = None,
+    record_models: Mapping[str, type[BaseModel]] | None = None,
+) -> dict[str, Partner]:
+    """Every partner by id; raises ConfigError with every fault.
+
+    With `scopes`, coverage is of their areas; with `record_models`, columns are of their fields.
+    """
     areas = {scope.areas for scope in (scopes or {}).values()}
+    fields = {kind: field_paths(model) for kind, model in (record_models or {}).items()}
 
     def check(partner: Partner, file: str) -> Iterator[ConfigFault]:
-        return (ConfigFault(file, *mistake) for mistake in check_coverage(partner, areas))
+        mistakes = (*check_coverage(partner, areas), *check_partner_columns(partner, fields))
+        return (ConfigFault(file, *mistake) for mistake in mistakes)
 
     return _or_raise(read_directory(directory, "partners", Partner, check))
 

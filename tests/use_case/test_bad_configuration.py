@@ -67,6 +67,7 @@ PARTNERS = {
     "coverage-of-unknown-areas": ("coverage[0].areas", "no scope uses", "Use one of: cheshire_merseyside"),
     "coverage-ends-before-it-begins": ("coverage[0].until", "before `since`", "the last day"),
     "date-that-is-none": ("coverage[0].since", "valid date", "Write a date as"),
+    "column-for-an-unknown-field": ("columns.incidents.shoe_size", "no such field", "event schema"),
     "no-topic": ("topics", "at least 1", "Give at least one"),
     "unknown-topic": ("topics[0]", "'incidents' or 'admissions'", "one of the values"),
 }
@@ -116,7 +117,8 @@ def test_a_mistake_in_a_partner_is_named(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "partners"
     folder.mkdir()
     shutil.copy(BAD / "partners" / f"{name}.yaml", folder)
-    assert_named(faults_of(load_partners, tmp_path, scopes=SCOPES), f"partners/{name}.yaml", PARTNERS[name])
+    faults = faults_of(load_partners, tmp_path, scopes=SCOPES, record_models=MODELS)
+    assert_named(faults, f"partners/{name}.yaml", PARTNERS[name])
 
 
 @pytest.mark.parametrize("name", SCOPE_FILES)

@@ -1,6 +1,7 @@
 """The pages on which people hand in records for a partner: a file that they look at first, or one record."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
 
@@ -98,12 +99,9 @@ def _add_upload(app: FastAPI, house: House) -> None:
     async def choose_columns(request: Request, person: Sender, partner: str, upload: str) -> Response:
         mine, found = _found(house, person, partner, upload)
         gateway = gateway_of(house)
-        typed = await request.form()
-        feed = _feed(gateway, mine, found)
-        if feed.shape.is_table:
-            header = open_table(feed.path, feed.shape).header
-            given = {str(path): str(column) for path, column in typed.items()}
-            keep_note(gateway.staged, replace(found, columns=chosen_columns(feed, given, header)))
+        given = {name: str(column) for name, column in (await request.form()).items()}
+        with suppress(ColumnsError, SpoolFull):  # the page says what is wrong with the file
+            await run_in_threadpool(_choose, gateway, _feed(gateway, mine, found), found, given)
         return RedirectResponse(f"/partners/{mine.id}/uploads/{found.id}", 303)
 
     @app.post(path + "/send", include_in_schema=False)
@@ -148,7 +146,14 @@ def _add_form(app: FastAPI, house: House) -> None:
             return _form_page(house, person, mine, kind, typed, None, 507)
         if isinstance(done, Refusal):
             return _form_page(house, person, mine, kind, typed, done, 422)
-        return _sent(house, person, mine, done)
+        return await run_in_threadpool(_sent, house, person, mine, done)
+
+
+def _choose(gateway: Gateway, feed: Feed, upload: Upload, given: dict[str, str]) -> None:
+    """Keeps the columns that were chosen for a table."""
+    if feed.shape.is_table:
+        header = open_table(feed.path, feed.shape).header
+        keep_note(gateway.staged, replace(upload, columns=chosen_columns(feed, given, header)))
 
 
 def _submit_one(gateway: Gateway, partner: Partner, kind: Kind, typed: Typed, by: str) -> Accepted | Refusal:

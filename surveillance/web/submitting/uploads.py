@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from surveillance.events.topics import Kind
 from surveillance.submitting.shape import Shape
-from surveillance.submitting.spool import open_private
+from surveillance.submitting.spool import open_private, room
 
 _ID = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
 
@@ -29,10 +29,10 @@ class Upload:
 
 
 def keep_note(staged: Path, upload: Upload) -> None:
-    """Writes down whose an upload is; again where its columns were chosen."""
+    """Writes down whose an upload is; again where its columns were chosen. Raises SpoolFull."""
     note = staged / f"{upload.id}.note"
     note.unlink(missing_ok=True)
-    with open_private(note) as file:
+    with room(), open_private(note) as file:
         file.write(json.dumps(asdict(upload)).encode())
 
 

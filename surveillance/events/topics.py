@@ -50,6 +50,17 @@ def topic_name(kind: Kind, partner: str, prefix: str = "", backfill: bool = Fals
     return f"{prefix}{'backfill.' if backfill else ''}{_PLURAL[kind]}.v1.{partner}"
 
 
+def receipts_topic(partner: str, prefix: str = "") -> str:
+    """The topic on which a partner's messages are answered; raises ValueError as `topic_name` does.
+
+    >>> receipts_topic("royal")
+    'receipts.v1.royal'
+    """
+    if re.fullmatch(_PARTNER, partner) is None:
+        raise ValueError("a partner id has 1 to 63 lower-case letters, digits and hyphens")
+    return f"{prefix}receipts.v1.{partner}"
+
+
 def source_of(topic: str, prefix: str = "") -> Source:
     """The source that publishes on a partner's topic; raises ValueError for any other topic."""
     source = parse_topic(topic, prefix)

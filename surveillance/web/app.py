@@ -40,6 +40,7 @@ from surveillance.web.rooms import (
     live,
     opening,
     overview,
+    partners,
     queue,
     reports,
     sign_in,
@@ -84,6 +85,7 @@ ROOMS: Rooms = (
     reports.add_to,
     overview.add_to,
     geography.add_to,
+    partners.add_to,
     api.add_to,
     trail.add_to,
     accounts.add_to,
@@ -98,6 +100,7 @@ LINKS = (
     ("Overview", "/overview", Permission.READ_AGGREGATES),
     ("Line list", "/cases", Permission.READ_CASES),
     ("Weekly report", "/reports/weekly", Permission.READ_AGGREGATES),
+    ("Partners", "/partners", Permission.READ_PARTNERS),
     ("Audit", "/audit", Permission.READ_AUDIT),
     ("Accounts", "/accounts", Permission.MANAGE_ACCOUNTS),
 )

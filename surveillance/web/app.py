@@ -35,6 +35,7 @@ from surveillance.web.rooms import (
     alerts,
     api,
     cases,
+    contract,
     erasing,
     geography,
     live,
@@ -86,6 +87,7 @@ ROOMS: Rooms = (
     overview.add_to,
     geography.add_to,
     partners.add_to,
+    contract.add_to,
     api.add_to,
     trail.add_to,
     accounts.add_to,
@@ -101,6 +103,7 @@ LINKS = (
     ("Line list", "/cases", Permission.READ_CASES),
     ("Weekly report", "/reports/weekly", Permission.READ_AGGREGATES),
     ("Partners", "/partners", Permission.READ_PARTNERS),
+    ("Contract", "/contract", Permission.READ_AGGREGATES),
     ("Audit", "/audit", Permission.READ_AUDIT),
     ("Accounts", "/accounts", Permission.MANAGE_ACCOUNTS),
 )

@@ -93,6 +93,9 @@ class World:
             "account_id": "somebody",
             "token_id": self.token,
             "level": "area",
+            "topic": "incidents",
+            "version": "1.0.0",
+            "document": "asyncapi.yaml",
         }
 
 

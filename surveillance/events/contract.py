@@ -55,7 +55,7 @@ def receipt_schema() -> dict[str, Any]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """AsyncAPI 3.0 of the topics that partners publish and are answered on, with Kafka bindings and examples."""
+    """AsyncAPI 3.0 of the topics that partners publish and are answered on, with bindings and examples."""
     return {
         "asyncapi": "3.0.0",
         "id": "urn:surveillance:partner-topics",

@@ -95,6 +95,14 @@ def test_a_partner_that_never_sent_anything_has_a_page(tmp_path: Path) -> None:
     assert "every message was accepted" in page
 
 
+def test_a_partner_finds_its_pages_from_the_first_page_which_is_not_for_it(web: StoredWeb) -> None:
+    answer = web.get("/", ALPHA)
+    assert answer.status_code == 403
+    assert 'href="/partners"' in answer.text
+    assert 'href="/contract"' in answer.text
+    assert 'href="/accounts"' not in answer.text
+
+
 def test_who_looked_is_recorded(web: StoredWeb) -> None:
     web.get("/partners/alpha", ALPHA)
     web.get("/partners/alpha/refusals?show=open", ALPHA)

@@ -1,7 +1,7 @@
 """The contract with partners as pages, and its documents of every version to be downloaded.
 
-For whoever signed in, a partner's own people included. Not for everybody: nothing of this service is found by
-who has no account, and before there is one the contract is handed over as files (`surveillance contract --out`).
+For whoever signed in, a partner's own people included. Not for everybody: nothing of this service is found
+by who has no account. Before there is one, the contract is handed over as files: `surveillance contract --out`.
 """
 
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What the agents ask of the service: six verbs, all synchronous, all safe to repeat."""
+"""What the agents ask of the service: seven verbs, all synchronous, all safe to repeat."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -25,6 +25,9 @@ class House(Protocol):
 
     def deliver_due(self) -> bool:
         """Sends the notices that are due; False where there was none."""
+
+    def send_receipts(self) -> bool:
+        """Answers partners on their receipts topics; False where nothing is owed."""
 
     def repair(self) -> bool:
         """Handles the offsets that no worker handled; False where there were none."""

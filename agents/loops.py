@@ -1,5 +1,6 @@
-"""The loops beside the stream: evaluation, what is drawn ahead of it, delivery, repair and clock, each in a
-thread of its own.
+"""The loops beside the stream: evaluation, what is drawn ahead of it, delivery, receipts, repair and clock.
+
+Each has a thread of its own.
 
 None of them passes anything through Kafka or memory: each asks the database what is due. They go on
 while the broker is away. The events only wake them earlier.
@@ -17,6 +18,7 @@ DRAW_AHEAD_PAUSE_S = 60.0
 DELIVER_PAUSE_S = 1.0
 DELIVERERS = 4
 """Deliver at once: no two send to the same receiver, so that a slow one holds up one of them at most."""
+RECEIPTS_PAUSE_S = 1.0
 REPAIR_PAUSE_S = 2.0
 TICK_PAUSE_S = 5.0
 
@@ -39,6 +41,7 @@ def loops(house: House, wakes: Wakes, stopping: asyncio.Event) -> list[Coroutine
             forever("deliver", house.deliver_due, stopping, DELIVER_PAUSE_S, evaluated)
             for _ in range(DELIVERERS)
         ),
+        forever("receipts", house.send_receipts, stopping, RECEIPTS_PAUSE_S),
         forever("repair", house.repair, stopping, REPAIR_PAUSE_S, None, stored.set),
         forever("tick", house.tick, stopping, TICK_PAUSE_S, None, stored.set),
     ]

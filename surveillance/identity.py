@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from surveillance.configuration import Configuration
 from surveillance.events.topics import (
     ALERTS_TOPIC,
-    parse_receipt_topic,
+    parse_receipts_topic,
     parse_topic,
-    receipt_topic,
+    receipts_topic,
     topic_name,
 )
 from surveillance.kafka.access import Rule
@@ -58,7 +58,7 @@ def partner_rules(partner: str, configuration: Configuration, settings: Settings
     prefix, user, receipts = (
         settings.topic_prefix,
         partner_user(partner),
-        receipt_topic(settings.topic_prefix, partner),
+        receipts_topic(partner, settings.topic_prefix),
     )
     for name in partner_topics(partner, configuration, prefix):
         yield Rule(user, "WRITE", "TOPIC", name)
@@ -84,7 +84,7 @@ def compare(found: frozenset[Rule], wanted: frozenset[Rule], settings: Settings)
 
 def _on_partners_topic(rule: Rule, prefix: str) -> bool:
     """Partners' topics and receipts; the group in which receipts are read is named as their topic."""
-    return parse_topic(rule.name, prefix) is not None or parse_receipt_topic(prefix, rule.name) is not None
+    return parse_topic(rule.name, prefix) is not None or parse_receipts_topic(rule.name, prefix) is not None
 
 
 def _is_our_user(user: str, settings: Settings) -> bool:

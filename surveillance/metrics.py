@@ -68,4 +68,29 @@ PARTNER_QUIET = Gauge(
     ["partner", "kind"],
 )
 
+PARTNER_MESSAGES = Counter(
+    "surveillance_partner_messages",
+    "Messages of a partner, by what became of them",
+    ["partner", "kind", "outcome"],
+)
+PARTNER_REFUSALS = Counter(
+    "surveillance_partner_refusals", "Messages of a partner refused, by reason", ["partner", "kind", "code"]
+)
+PARTNER_DELAY = Histogram(
+    "surveillance_partner_delay_days",
+    "From occurrence to receipt of live messages that say something new",
+    ["partner", "kind"],
+    buckets=_DAYS,
+)
+PARTNER_TO_CORRECT = Gauge(
+    "surveillance_partner_refusals_open",
+    "Refusals that wait for a correction, by reason",
+    ["partner", "code"],
+)
+PARTNER_COMPLETENESS = Gauge(
+    "surveillance_partner_completeness",
+    "Share of the records of this month and the two before that have an optional field",
+    ["partner", "kind", "field"],
+)
+
 AUDIT_ENTRIES = Gauge("surveillance_audit_entries", "Entries of the audit chain; it never falls")

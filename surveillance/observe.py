@@ -3,21 +3,25 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any
 
 from surveillance import metrics
 from surveillance.alerting.suppression import Suppressed
 from surveillance.configuration import Configuration
+from surveillance.events.message import Message
+from surveillance.line_list.record import RecordVersion
+from surveillance.line_list.versions import Outcome
 from surveillance.pipeline import Evaluated, Ingested
 from surveillance.sending import Delivered
-from surveillance.store import alerts, audit, deliveries, outbox, partners, pending
+from surveillance.store import alerts, audit, dead_letters, deliveries, outbox, partners, pending, quality
 from surveillance.store.database import Store, Transaction
 from surveillance.store.ledger import Position, gaps
 from surveillance.store.pending import Claim
 
 _DAY_SECONDS = 86_400
+_TWO_MONTHS = timedelta(days=32)  # from the first of a month: into the month before the one before
 
 
 @contextmanager
@@ -31,6 +35,11 @@ def ingested(done: Ingested) -> None:
     """Counts every message of a batch that is new, by what became of it."""
     for (message, version), outcome in zip(done.versions, done.revised.outcomes, strict=True):
         metrics.MESSAGES.labels(message.topic, str(outcome)).inc()
+        of_partner = version.key.partner, version.key.kind
+        metrics.PARTNER_MESSAGES.labels(*of_partner, "accepted").inc()
+        late = days_late(message, version)
+        if late is not None and outcome is not Outcome.REPEATED:
+            metrics.PARTNER_DELAY.labels(*of_partner).observe(late)
         if done.repaired:
             metrics.REPAIRED.labels(message.topic).inc()
         delay = report_delay_days(version.content)
@@ -39,12 +48,22 @@ def ingested(done: Ingested) -> None:
     for letter in done.letters:
         metrics.MESSAGES.labels(letter.topic, "refused").inc()
         metrics.REFUSALS.labels(letter.topic, str(letter.code)).inc()
+        metrics.PARTNER_MESSAGES.labels(letter.partner, letter.kind, "refused").inc()
+        metrics.PARTNER_REFUSALS.labels(letter.partner, letter.kind, str(letter.code)).inc()
         if done.repaired:
             metrics.REPAIRED.labels(letter.topic).inc()
     for trial in done.trials:  # whether it was right is for its partner to hear, and no refusal
         metrics.MESSAGES.labels(trial.topic, "test").inc()
         if done.repaired:
             metrics.REPAIRED.labels(trial.topic).inc()
+
+
+def days_late(message: Message, version: RecordVersion) -> float | None:
+    """Days from occurrence to receipt of a live message; None for history, which was received long after."""
+    began = version.content.get("occurred_from") or version.content.get("arrived_at")
+    if not isinstance(began, str) or version.received_at != message.received_at:
+        return None
+    return (message.received_at - datetime.fromisoformat(began)).total_seconds() / _DAY_SECONDS
 
 
 def report_delay_days(content: Mapping[str, Any]) -> float | None:
@@ -111,6 +130,7 @@ def gauges(store: Store, configuration: Configuration, now: datetime) -> None:
         heard = partners.heard_of(tx)
         judged = partners.judged(tx)
         metrics.AUDIT_ENTRIES.set(audit.head(tx).sequence)
+        _partner_gauges(tx, configuration, now)
     metrics.ALERTS.clear()
     for (use_case, state), number in counted.items():
         metrics.ALERTS.labels(use_case, state).set(number)
@@ -123,6 +143,17 @@ def gauges(store: Store, configuration: Configuration, now: datetime) -> None:
         allowed = timedelta(hours=configuration.partners[source.partner].silence_after_hours)
         metrics.PARTNER_SILENCE.labels(source.partner, source.kind).set(silence)
         metrics.PARTNER_SILENT.labels(source.partner, source.kind).set(silence > allowed.total_seconds())
+
+
+def _partner_gauges(tx: Transaction, configuration: Configuration, now: datetime) -> None:
+    """What partners have to correct, and how complete their records of the last months are."""
+    metrics.PARTNER_TO_CORRECT.clear()
+    for (partner, code), number in dead_letters.open_by_partner(tx).items():
+        metrics.PARTNER_TO_CORRECT.labels(partner, str(code)).set(number)
+    since = (now.astimezone(UTC).date().replace(day=1) - _TWO_MONTHS).replace(day=1)
+    for source in configuration.sources():
+        for field, share in quality.shares(tx, (source.partner, source.kind), since).items():
+            metrics.PARTNER_COMPLETENESS.labels(source.partner, source.kind, field).set(share)
 
 
 def _outbox_gauges(tx: Transaction, configuration: Configuration, now: datetime) -> None:

@@ -1,7 +1,8 @@
-"""The one composition root: settings and configuration become a service with six verbs.
+"""The one composition root: settings and configuration become a service with seven verbs.
 
-`ingest`, `evaluate_next`, `draw_ahead`, `deliver_due`, `repair` and `tick` are synchronous, safe to repeat
-and safe to call from several threads. They raise Outage where a database or broker cannot be reached.
+`ingest`, `evaluate_next`, `draw_ahead`, `deliver_due`, `send_receipts`, `repair` and `tick` are synchronous,
+safe to repeat and safe to call from several threads. They raise Outage where a database or broker cannot be
+reached.
 """
 
 import os
@@ -19,6 +20,7 @@ from surveillance.answering import measure_stored
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.delivery.alerts_topic import AlertsTopic
 from surveillance.delivery.channel import Around
+from surveillance.delivery.receipts_topics import ReceiptsTopics
 from surveillance.delivery.registry import open_senders, unmet_needs
 from surveillance.events.message import Message
 from surveillance.intake import Intake
@@ -34,7 +36,7 @@ from surveillance.redefining import apply_definitions
 from surveillance.releasing import release_due
 from surveillance.sending import Post
 from surveillance.settings import Settings
-from surveillance.store import erasures, ledger, pending
+from surveillance.store import erasures, ledger, pending, receipts
 from surveillance.store.alerts import StaleAlert
 from surveillance.store.database import Store, transient, unstorable
 from surveillance.use_case.fault import ConfigError
@@ -43,6 +45,7 @@ log = structlog.get_logger()
 
 _RETRY_EVALUATION = timedelta(seconds=5)
 _LONGEST_RETRY = timedelta(minutes=5)
+_RETRY_RECEIPTS = timedelta(seconds=10)
 _UNSTORABLE_AFTER = 3
 
 
@@ -73,6 +76,7 @@ class Service:
         key = self.settings.dead_letter_key
         around = Around(self.settings, self.alerts_topic.send)
         self._post = Post(open_senders(self.configuration.receivers.values(), around))
+        self._receipts_topics = ReceiptsTopics(self.settings.kafka, self.settings.topic_prefix)
         self._dead_letter_key = (key.get_secret_value() if key else "").encode()
 
     @property
@@ -204,6 +208,28 @@ class Service:
         observe.delivered(delivered)
         return delivered is not None
 
+    def send_receipts(self) -> bool:
+        """Answers partners on their receipts topics; False where no receipt is owed. Sent at least once."""
+        if self.settings.replay:
+            return False
+        with _outage("receipts"):
+            with self.store.reading() as tx:
+                if not receipts.any_due(tx, self.clock()):
+                    return False
+            with self.store.transaction() as tx:
+                owed = receipts.take(tx, self.clock())
+            if not owed:
+                return False
+            try:
+                self._receipts_topics.send([(one.partner, one.receipts) for one in owed])
+            except Exception:
+                with self.store.transaction() as tx:
+                    receipts.put_back(tx, owed, self.clock() + _RETRY_RECEIPTS)
+                raise
+            with self.store.transaction() as tx:
+                receipts.sent(tx, owed)
+        return True
+
     def repair(self) -> bool:
         """Fetches and handles what should have been handled and was not; False where nothing was."""
         with _outage("repair"):
@@ -283,6 +309,7 @@ class Service:
             with suppress(Exception):  # the database is away: the claim lapses
                 self._give_back(self._held, "stopped", self.clock())
         self.alerts_topic.close()
+        self._receipts_topics.close()
         self.store.close()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from surveillance.configuration import Configuration
-from surveillance.events.topics import receipt_topic
+from surveillance.events.topics import receipts_topic
 from surveillance.identity import partner_topics, partner_user
 from surveillance.kafka.brokers import MECHANISM, Brokers
 from surveillance.settings import Settings
@@ -34,7 +34,7 @@ def _facts(
 ) -> list[tuple[str, object]]:
     history = [name for name in partner_topics(partner.id, configuration, prefix) if "backfill." in name]
     live = [name for name in partner_topics(partner.id, configuration, prefix) if name not in history]
-    receipts = receipt_topic(prefix, partner.id)
+    receipts = receipts_topic(partner.id, prefix)
     return [
         ("brokers", brokers),
         *_credential(partner_user(partner.id), brokers, password),

@@ -19,7 +19,7 @@ from surveillance.cli.granting import grant_access
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.delivery.registry import unmet_needs
 from surveillance.detection.scan import permutation, poisson
-from surveillance.events.topics import ALERTS_TOPIC
+from surveillance.events.topics import ALERTS_TOPIC, receipts_topic
 from surveillance.kafka.access import set_password
 from surveillance.kafka.admin import TopicSpec, create_topics, missing_topics
 from surveillance.kafka.broker import EmbeddedBroker
@@ -204,8 +204,9 @@ def topics_password(
 
 
 def topic_specs(configuration: Configuration, settings: Settings) -> list[TopicSpec]:
-    """The topics as they should be: every partner's, live and history, and the alerts topic."""
+    """The topics as they should be: every partner's, live and history, its receipts, and the alerts topic."""
     prefix, copies = settings.topic_prefix, settings.replication_factor
-    names = configuration.topics(prefix)
+    wanted = (partner.id for partner in configuration.partners.values() if partner.receipts)
+    names = (*configuration.topics(prefix), *(receipts_topic(partner, prefix) for partner in wanted))
     alerts = TopicSpec(prefix + ALERTS_TOPIC, settings.partitions, copies, compacted=True)
     return [*(TopicSpec(name, settings.partitions, copies) for name in names), alerts]

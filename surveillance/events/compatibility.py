@@ -35,6 +35,16 @@ def breaking_changes(old: Schema, new: Schema) -> list[str]:
     return [*_narrower(old, new, old, new, ""), *_more_rules(old, new)]
 
 
+def broken_for_readers(old: Schema, new: Schema) -> list[str]:
+    """What the service may send by the new schema and did not by the old one; empty: who reads goes on.
+
+    A field may be added, which readers pass over. One may not go, become optional or mean more.
+    """
+    kept = {name: part for name, part in new.get("properties", {}).items() if name in old["properties"]}
+    gone = [f"{name}: is gone" for name in old["properties"] if name not in kept]
+    return gone + breaking_changes({**new, "properties": kept}, {**old, "additionalProperties": True})
+
+
 def _narrower(old: Schema, new: Schema, old_root: Schema, new_root: Schema, path: str) -> Iterator[str]:
     old, new = _resolved(old, old_root), _resolved(new, new_root)
     if "anyOf" in old or "anyOf" in new:

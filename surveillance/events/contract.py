@@ -15,6 +15,7 @@ from surveillance.events.decode import event_model
 from surveillance.events.envelope import Envelope
 from surveillance.events.fields import TIME_PATTERN
 from surveillance.events.json_text import MAX_BYTES
+from surveillance.events.receipt import Receipt
 from surveillance.events.refusal import RefusalCode
 from surveillance.events.rules import Rule
 from surveillance.events.topics import KINDS, Kind, topic_name
@@ -41,13 +42,25 @@ def json_schema(kind: Kind) -> dict[str, Any]:
     }
 
 
+def receipt_schema() -> dict[str, Any]:
+    """JSON Schema of a receipt: what the service answers. Fields may be added; readers pass over them."""
+    schema = _simpler(Receipt.model_json_schema()) | {"additionalProperties": True}
+    return {
+        "$schema": JSON_SCHEMA,
+        "$id": f"urn:surveillance:receipt:{VERSION}",
+        "version": VERSION,
+        **schema,
+        "examples": [Receipt.EXAMPLE],
+    }
+
+
 def asyncapi() -> dict[str, Any]:
-    """AsyncAPI 3.0 of the topics that partners publish on, with Kafka bindings and examples."""
+    """AsyncAPI 3.0 of the topics that partners publish and are answered on, with bindings and examples."""
     return {
         "asyncapi": "3.0.0",
         "id": "urn:surveillance:partner-topics",
         "info": {
-            "title": "Real-time public health surveillance: what partners publish",
+            "title": "Real-time public health surveillance: what partners publish, and how it is answered",
             "version": VERSION,
             "description": (
                 "Each message holds the full state of one record; a higher version replaces a lower one, "
@@ -57,19 +70,25 @@ def asyncapi() -> dict[str, Any]:
             ),
         },
         "defaultContentType": "application/json",
-        "channels": {f"{kind}s": _channel(kind) for kind in KINDS},
-        "operations": {f"receive-{kind}s": _operation(kind) for kind in KINDS},
+        "channels": {f"{kind}s": _channel(kind) for kind in KINDS} | {"receipts": _receipts_channel()},
+        "operations": {f"receive-{kind}s": _operation(kind) for kind in KINDS}
+        | {"send-receipts": _receipts_operation()},
         "components": {
-            "schemas": {kind: _embedded(json_schema(kind), kind) for kind in KINDS},
+            "schemas": {kind: _embedded(json_schema(kind), kind) for kind in KINDS}
+            | {"receipt": _embedded(receipt_schema(), "receipt")},
             "messages": {kind: _message(kind) for kind in KINDS}
-            | {f"{kind}-cloudevent": _enveloped(kind) for kind in KINDS},
+            | {f"{kind}-cloudevent": _enveloped(kind) for kind in KINDS}
+            | {"receipt": _receipt_message()},
         },
     }
 
 
 def documents() -> dict[str, dict[str, Any]]:
     """Every document of the contract by its file name."""
-    return {f"{kind}.schema.json": json_schema(kind) for kind in KINDS} | {"asyncapi.json": asyncapi()}
+    return {f"{kind}.schema.json": json_schema(kind) for kind in KINDS} | {
+        "receipt.schema.json": receipt_schema(),
+        "asyncapi.json": asyncapi(),
+    }
 
 
 def published() -> dict[str, dict[str, dict[str, Any]]]:
@@ -109,7 +128,7 @@ def _in_words(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _embedded(schema: dict[str, Any], kind: Kind) -> dict[str, Any]:
+def _embedded(schema: dict[str, Any], kind: str) -> dict[str, Any]:
     """The schema as a part of another document: references point to where it stands there."""
     text = json.dumps({key: part for key, part in schema.items() if key not in ("$schema", "$id", "version")})
     return json.loads(text.replace('"#/$defs/', f'"#/components/schemas/{kind}/$defs/'))  # type: ignore[no-any-return]
@@ -127,6 +146,47 @@ def _channel(kind: Kind) -> dict[str, Any]:
         "bindings": {
             "kafka": {
                 "topicConfiguration": {"cleanup.policy": ["delete"], "max.message.bytes": MAX_BYTES},
+                "bindingVersion": "0.5.0",
+            }
+        },
+    }
+
+
+def _receipts_channel() -> dict[str, Any]:
+    return {
+        "address": "receipts.v1.{partner}",
+        "description": "What became of each message of one partner that asked for receipts. Each is sent at "
+        "least once, with the same receipt_id on every repeat, and in no promised order.",
+        "parameters": {"partner": {"description": "the id that was agreed for the partner"}},
+        "messages": {"receipt": {"$ref": "#/components/messages/receipt"}},
+        "bindings": {
+            "kafka": {
+                "topicConfiguration": {"cleanup.policy": ["delete"]},
+                "bindingVersion": "0.5.0",
+            }
+        },
+    }
+
+
+def _receipts_operation() -> dict[str, Any]:
+    return {
+        "action": "send",
+        "channel": {"$ref": "#/channels/receipts"},
+        "summary": "The service answers each message; the partner reads.",
+        "bindings": {"kafka": {"bindingVersion": "0.5.0"}},
+    }
+
+
+def _receipt_message() -> dict[str, Any]:
+    return {
+        "name": "receipt",
+        "title": "One message, answered",
+        "contentType": "application/json",
+        "payload": {"$ref": "#/components/schemas/receipt"},
+        "examples": [{"name": "refused", "payload": Receipt.EXAMPLE}],
+        "bindings": {
+            "kafka": {
+                "key": {"type": "string", "description": "receipt_id: the same on every repeat"},
                 "bindingVersion": "0.5.0",
             }
         },

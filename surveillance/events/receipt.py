@@ -10,7 +10,7 @@ from pydantic import Field
 from surveillance.events.fields import Part, RecordId, Time, Version, time_words
 from surveillance.events.message import Message
 from surveillance.events.named import Named
-from surveillance.events.refusal import Fault, RefusalCode
+from surveillance.events.refusal import Fault
 
 Answer = Literal["accepted", "refused", "test"]
 Effect = Literal["stored", "repeated", "superseded", "conflict"]
@@ -20,7 +20,7 @@ REPLAYED = "/replayed"
 class Reason(Part):
     """One broken rule."""
 
-    code: RefusalCode = Field(description="what kind of rule it is")
+    code: str = Field(description="what kind of rule it is, such as missing_field; more kinds may be added")
     field: str = Field(description="the field, as a dotted path; empty or `message`: the message as a whole")
     rule: str = Field(description="the rule in words")
     fix: str = Field(description="what to send instead")

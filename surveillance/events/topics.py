@@ -51,6 +51,17 @@ def topic_name(kind: Kind, partner: str, prefix: str = "", backfill: bool = Fals
     return f"{prefix}{'backfill.' if backfill else ''}{_PLURAL[kind]}.v1.{partner}"
 
 
+def receipts_topic(partner: str, prefix: str = "") -> str:
+    """The topic on which a partner's messages are answered; raises ValueError as `topic_name` does.
+
+    >>> receipts_topic("royal")
+    'receipts.v1.royal'
+    """
+    if re.fullmatch(_PARTNER, partner) is None:
+        raise ValueError("a partner id has 1 to 63 lower-case letters, digits and hyphens")
+    return f"{prefix}{_RECEIPTS}{partner}"
+
+
 def source_of(topic: str, prefix: str = "") -> Source:
     """The source that publishes on a partner's topic; raises ValueError for any other topic."""
     source = parse_topic(topic, prefix)
@@ -59,18 +70,7 @@ def source_of(topic: str, prefix: str = "") -> Source:
     return source
 
 
-def receipt_topic(prefix: str, partner: str) -> str:
-    """The topic on which a partner hears what became of each of its messages.
-
-    >>> receipt_topic("", "north-police")
-    'receipts.v1.north-police'
-    """
-    if re.fullmatch(_PARTNER, partner) is None:
-        raise ValueError("a partner id has 1 to 63 lower-case letters, digits and hyphens")
-    return f"{prefix}{_RECEIPTS}{partner}"
-
-
-def parse_receipt_topic(prefix: str, topic: str) -> str | None:
+def parse_receipts_topic(topic: str, prefix: str = "") -> str | None:
     """The partner whose receipts a topic holds, or None where it holds none."""
     before = prefix + _RECEIPTS
     partner = topic.removeprefix(before)

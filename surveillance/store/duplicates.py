@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, func, or_, select
 
 from surveillance.line_list.duplicates import Pair, pair
 from surveillance.line_list.record import RecordKey
@@ -67,6 +67,20 @@ def duplicates_in(tx: Transaction, state: State) -> list[Pair]:
     """The pairs in this state, sorted."""
     rows = tx.execute(select(duplicates.c.record_a, duplicates.c.record_b).where(duplicates.c.state == state))
     return sorted((RecordKey.parse(a), RecordKey.parse(b)) for a, b in rows)
+
+
+def proposed_within(
+    tx: Transaction, partner: str, limit: int
+) -> tuple[list[tuple[RecordKey, RecordKey, datetime]], int]:
+    """The newest pairs that are proposed between records of one partner, and how many there are."""
+    c, first, end = duplicates.c, f"{partner}/", f"{partner}0"  # what follows `/` is `0`
+    own = and_(
+        c.state == "proposed", c.record_a >= first, c.record_a < end, c.record_b >= first, c.record_b < end
+    )
+    query = select(c.record_a, c.record_b, c.proposed_at).where(own)
+    rows = tx.execute(query.order_by(c.proposed_at.desc(), c.record_a, c.record_b).limit(limit))
+    pairs = [(RecordKey.parse(a), RecordKey.parse(b), at) for a, b, at in rows]
+    return pairs, tx.execute(select(func.count()).select_from(duplicates).where(own)).scalar_one()
 
 
 def duplicate_decisions(tx: Transaction) -> tuple[set[Pair], set[Pair]]:

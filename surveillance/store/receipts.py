@@ -35,6 +35,11 @@ def add(tx: Transaction, by_partner: Mapping[str, Sequence[Mapping[str, Any]]], 
         tx.execute(receipts.insert(), rows)
 
 
+def any_due(tx: Transaction, now: datetime) -> bool:
+    """Whether any are owed now: asked each second, without taking a writer's place."""
+    return tx.execute(select(receipts.c.id).where(receipts.c.not_before <= now).limit(1)).first() is not None
+
+
 def take(tx: Transaction, now: datetime) -> list[Owed]:
     """Takes up what has been owed longest. Nobody else does within the lease; a sender that dies leaves it
     to be sent again after that, with the same ids."""

@@ -36,11 +36,13 @@ from surveillance.web.rooms import (
     alerts,
     api,
     cases,
+    contract,
     erasing,
     geography,
     live,
     opening,
     overview,
+    partners,
     queue,
     reports,
     sign_in,
@@ -89,6 +91,8 @@ ROOMS: Rooms = (
     geography.add_to,
     submissions.add_to,
     submitting.add_to,
+    partners.add_to,
+    contract.add_to,
     api.add_to,
     trail.add_to,
     accounts.add_to,
@@ -104,6 +108,8 @@ LINKS = (
     ("Line list", "/cases", Permission.READ_CASES),
     ("Weekly report", "/reports/weekly", Permission.READ_AGGREGATES),
     ("Send records", "/send", Permission.SUBMIT),
+    ("Partners", "/partners", Permission.READ_PARTNERS),
+    ("Contract", "/contract", Permission.READ_AGGREGATES),
     ("Audit", "/audit", Permission.READ_AUDIT),
     ("Accounts", "/accounts", Permission.MANAGE_ACCOUNTS),
 )
@@ -232,7 +238,10 @@ def _explain(render: Render) -> Callable[[Request, HTTPException], Response]:
     def explain(request: Request, problem: HTTPException) -> Response:
         if problem.status_code == 401 and not request.url.path.startswith(API):
             return _to_sign_in(request)
-        answer = _problem(request, problem.status_code, render)
+        # Who may not open a page is shown those that they may: for a partner the first page is none of them.
+        refused = problem.status_code == 403 and not request.url.path.startswith(API)
+        person = request.app.state.door.person(request) if refused else None
+        answer = _problem(request, problem.status_code, render, person)
         answer.headers.update(problem.headers or {})
         if problem.status_code == 401:
             answer.headers["WWW-Authenticate"] = "Bearer"
@@ -252,10 +261,10 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(where, 303)
 
 
-def _problem(request: Request, status: int, render: Render) -> Response:
+def _problem(request: Request, status: int, render: Render, person: Person | None = None) -> Response:
     if request.url.path.startswith(("/api/", "/health/")):
         return Response(json.dumps({"error": status}), status, media_type="application/json")
-    return render("problem.html", status=status)
+    return render("problem.html", person, status=status)
 
 
 def _with_headers(

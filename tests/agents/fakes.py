@@ -57,6 +57,9 @@ class FakeHouse:
         self.calls["deliver"] += 1
         return False
 
+    def send_receipts(self) -> bool:
+        return False
+
     def repair(self) -> bool:
         self.calls["repair"] += 1
         return False

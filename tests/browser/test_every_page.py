@@ -112,6 +112,7 @@ def _a_day(house: House, service: Service) -> dict[str, list[str]]:
     service.clock[0] = house.now
     house.evaluate()
     ids = {"partner": "alpha", "kind": "incident", "record_id": "rec-1", "revision": "1", "level": "area"}
+    ids |= {"topic": "incidents", "version": "1.0.0", "document": "asyncapi.yaml"}
     of_scope = {"scope": "north", "use_case": USE_CASE}
     return {name: [value] for name, value in (ids | of_scope).items()} | {"alert_id": [north.id, south.id]}
 

@@ -2,6 +2,7 @@
 
 import copy
 import gzip
+import hashlib
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from factories import ORGANISATION, RECEIVED_AT, admission, as_bytes, incident
 from surveillance.events import contract
-from surveillance.events.compatibility import breaking_changes
+from surveillance.events.compatibility import breaking_changes, broken_for_readers
 from surveillance.events.decode import decode, event_model
 from surveillance.events.refusal import RefusalCode, Refused
 from surveillance.events.topics import KINDS, Source
@@ -24,6 +25,8 @@ EXAMPLES = {"incident": incident, "admission": admission}
 # What no schema can say: where a text is a number of a person, and which of two clocks is ahead.
 BEYOND_A_SCHEMA = {RefusalCode.IDENTIFIER, RefusalCode.FUTURE_TIME, RefusalCode.WRONG_ORGANISATION}
 CALENDAR = {"The value must be a time of the calendar", "A time before the year 1900 is refused"}
+
+FOLLOWED = {"1.0.0": "3022d3530bb8dc5484024a9851fbb70a7806933ba888431f6d88b2fa20a64b89"}
 
 VALUES = st.one_of(
     st.none(),
@@ -137,6 +140,34 @@ def test_within_a_major_version_nothing_is_refused_that_was_accepted(kind):
     for (older, before), (newer, after) in pairwise(versions):
         if older.split(".")[0] == newer.split(".")[0]:
             assert not breaking_changes(before[f"{kind}.schema.json"], after[f"{kind}.schema.json"])
+
+
+def test_a_version_that_a_later_one_followed_is_never_changed():
+    """Else the comparison with it would be worth nothing. A version that is followed gets its line here."""
+    followed = dict(list(contract.published().items())[:-1])
+    sums = {
+        version: hashlib.sha256(json.dumps(documents, sort_keys=True).encode()).hexdigest()
+        for version, documents in followed.items()
+    }
+    assert sums == FOLLOWED
+
+
+def test_within_a_major_version_receipts_go_on_as_they_were():
+    versions = [one for one in contract.published().items() if "receipt.schema.json" in one[1]]
+    for (older, before), (newer, after) in pairwise(versions):
+        if older.split(".")[0] == newer.split(".")[0]:
+            assert not broken_for_readers(before["receipt.schema.json"], after["receipt.schema.json"])
+
+
+def test_a_receipt_that_loses_a_field_is_named_and_one_that_gains_a_field_is_not():
+    old = contract.receipt_schema()
+    gone, optional, more = (copy.deepcopy(old) for _ in range(3))
+    gone["properties"].pop("outcome")
+    optional["required"].remove("outcome")
+    more["properties"]["seconds"] = {"type": "number"}
+    assert broken_for_readers(old, gone)
+    assert broken_for_readers(old, optional)
+    assert not broken_for_readers(old, more)
 
 
 BREAKING = {

@@ -1,6 +1,7 @@
 """What a partner is answered: refusals that a correction mends, counts by month, measures, receipts."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import permutations
@@ -16,7 +17,11 @@ from surveillance.deciding.erasing import erase
 from surveillance.events.message import Message
 from surveillance.events.receipt import Receipt
 from surveillance.events.refusal import RefusalCode
+from surveillance.kafka.admin import TopicSpec, create_topics
+from surveillance.kafka.producer import DeliveryFailed
+from surveillance.kafka.reader import read_range
 from surveillance.line_list.record import RecordKey
+from surveillance.service import Outage
 from surveillance.store import dead_letters, partner_months, quality, receipts
 from surveillance.store.dead_letters import StoredLetter
 from surveillance.store.partner_months import Month
@@ -165,3 +170,40 @@ def test_an_erased_record_is_named_by_nothing_that_was_answered(answering: House
     assert "rec-77" not in repr(answered)
     with answering.store.reading() as tx:
         assert tx.execute(record_quality.select()).all() == []
+
+
+def test_receipts_are_sent_to_the_partners_topic_and_owed_no_more(
+    answering: House, broker_address: str, new_topic: Callable[[str], str]
+) -> None:
+    topic = new_topic("receipts.v1.alpha")
+    prefix = topic.removesuffix("receipts.v1.alpha")
+    create_topics(broker_address, [TopicSpec(topic, 1)])
+    answering.ingest(message(1, incident("r1")), wrong(2, "r2"))
+    settings = answering.settings.model_copy(update={"brokers": broker_address, "topic_prefix": prefix})
+    answering.settings = settings
+    service = answering.service
+    assert service.send_receipts()
+    assert not service.send_receipts()
+    service._receipts_topics.close()
+    fetched = read_range(broker_address, topic, 0, 0, 2)
+    sent = [json.loads(one.value or b"") for one in fetched.messages]
+    assert [(one["receipt_id"], one["outcome"]) for one in sent] == [
+        ("incidents.v1.alpha/0/1", "accepted"),
+        ("incidents.v1.alpha/0/2", "refused"),
+    ]
+
+
+def test_receipts_that_the_broker_does_not_take_are_owed_still(
+    answering: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering.ingest(message(1, incident("r1")))
+    service = answering.service
+
+    def fail(_: object) -> None:
+        raise DeliveryFailed("no broker")
+
+    monkeypatch.setattr(service._receipts_topics, "send", fail)
+    with pytest.raises(Outage):
+        service.send_receipts()
+    answering.now += timedelta(seconds=10)
+    assert [one["offset"] for one in owed(answering)] == [1]

@@ -14,6 +14,7 @@ from surveillance.service import Outage
 Read = Callable[[], float]
 TOPIC = "incidents.v1.alpha"
 LABELS = {
+    "field",
     *("topic", "partition", "outcome", "code", "partner", "kind"),
     *("use_case", "state", "change", "channel", "receiver", "reason", "step", "le"),
 }
@@ -163,3 +164,16 @@ def test_a_batch_is_timed() -> None:
     with observe.batch():
         pass
     assert value("surveillance_batch_seconds_count") == before + 1
+
+
+def test_what_becomes_of_a_partners_messages_is_measured_by_reason_lateness_and_field(house: House) -> None:
+    house.ingest(message(8000, incident("m1", days_ago=1, age=40)), message(8001, incident("m2", sex="m")))
+    house.service.tick()
+    of_alpha = {"partner": "alpha", "kind": "incident"}
+    value = REGISTRY.get_sample_value
+    assert value("surveillance_partner_messages_total", {**of_alpha, "outcome": "refused"})
+    assert value("surveillance_partner_refusals_total", {**of_alpha, "code": "invalid_value"})
+    assert value("surveillance_partner_delay_days_bucket", {**of_alpha, "le": "2.0"})
+    assert value("surveillance_partner_refusals_open", {"partner": "alpha", "code": "invalid_value"}) == 1
+    assert value("surveillance_partner_completeness", {**of_alpha, "field": "age"}) == 1
+    assert value("surveillance_partner_completeness", {**of_alpha, "field": "links"}) == 0

@@ -96,6 +96,9 @@ class World:
             "level": "area",
             "upload": "0" * 16 + "-" + "0" * 16,
             "submission": "0" * 16 + "-" + "0" * 16,
+            "topic": "incidents",
+            "version": "1.0.0",
+            "document": "asyncapi.yaml",
         }
 
 

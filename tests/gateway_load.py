@@ -18,7 +18,7 @@ from surveillance.cli.stack import Stack
 from surveillance.store.tables import records
 
 THREADS = 32
-LATEST_SECONDS = 60.0
+LATEST_SECONDS = 180.0  # a busy machine starts slowly
 _TIMES = {
     "occurred_from": "2024-03-01T06:00:00Z",
     "occurred_to": "2024-03-01T07:00:00Z",

@@ -66,7 +66,7 @@ def read_columns(text: str | None, path: Path, kind: Kind, partner: Partner) -> 
     """
     if text is None:
         return columns_of(partner, kind) or _columns_named_as_fields(path, kind)
-    if "=" not in text and Path(text).suffix:
+    if "=" not in text:
         return _columns_of_file(Path(text))
     return parse_columns(text)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select
 
-from surveillance.line_list.quality import FIELDS, Quality, names_of
+from surveillance.line_list.quality import FIELDS, Quality
 from surveillance.line_list.record import RecordKey
 from surveillance.store.database import Transaction
 from surveillance.store.statements import execute_many, insert_into
@@ -60,17 +60,15 @@ def filled(
     tx: Transaction, partner: str, kind: str, since: date
 ) -> tuple[dict[date, int], dict[date, Counter[str]]]:
     """By month of first receipt, how many records there are, and how many of them have each field."""
-    c = record_quality.c
-    query = (
-        select(c.month, c.fields, func.count()).where(_of(partner, kind, since)).group_by(c.month, c.fields)
-    )
-    totals: Counter[date] = Counter()
-    having: defaultdict[date, Counter[str]] = defaultdict(Counter)
-    for month, bits, number in tx.execute(query):
-        totals[month] += number
-        for name in names_of(kind, bits):
-            having[month][name] += number
-    return dict(totals), dict(having)
+    c, names = record_quality.c, FIELDS[kind]
+    has = (func.sum(c.fields.bitwise_rshift(place).bitwise_and(1)) for place in range(len(names)))
+    query = select(c.month, func.count(), *has).where(_of(partner, kind, since)).group_by(c.month)
+    totals: dict[date, int] = {}
+    having: dict[date, Counter[str]] = {}
+    for month, number, *have in tx.execute(query):
+        totals[month] = number
+        having[month] = Counter(dict(zip(names, map(int, have), strict=True)))
+    return totals, having
 
 
 def shares(tx: Transaction, source: Source, since: date) -> dict[str, float]:

@@ -20,6 +20,7 @@ from watching import CONTRAST, SCHEMES, SIZES, Watched, opened
 sys.path.insert(0, str(Path(__file__).parents[1] / "web"))
 
 from acting_house import PLAN, key
+from handing_in_web import new_gateway
 from test_roles import routes_of
 from visiting import AUDIT_KEY, PASSWORD, Service, copy_of, make_service
 
@@ -37,6 +38,7 @@ ENDLESS = {"/events"}
 NOT_HERE = (
     (r"/alerts/[^/]+/(acts|decisions)/", 404),  # a form that the alert does not have in its state
     (r"/alerts/[^/]+/add$", 404),
+    (r"/(uploads|submissions)/0", 404),  # nobody handed these in
     (r"\.geojson$", 404),  # these areas have no boundaries
     (r"\.pdf$", 501),  # nobody prints here, and a page says so
 )
@@ -78,13 +80,14 @@ def site(
     made: list[Service] = []
 
     def make(address: str) -> Any:
-        options = {"people": people_of(store)}
+        gateway = new_gateway(configuration, directory, "127.0.0.1:1")
+        options: dict[str, Any] = {"people": people_of(store), "gateway": gateway}
         made.append(make_service(configuration, store, web_url=address, now=house.now, **options))
         return made[0].app
 
     with served_at(make) as address:
         (service,) = made
-        service.account(WHO, "lead", "operator")
+        service.account(WHO, "lead", "operator", "partner:*:*:alpha")
         token = service.register.make_token(WHO, "weekly figures for the board", "operator").split("_")[1]
         known = _a_day(house, service) | {"token_id": [token], "account_id": [WHO]}
         session = _session(chromium, address)
@@ -113,6 +116,7 @@ def _a_day(house: House, service: Service) -> dict[str, list[str]]:
     house.evaluate()
     ids = {"partner": "alpha", "kind": "incident", "record_id": "rec-1", "revision": "1", "level": "area"}
     ids |= {"topic": "incidents", "version": "1.0.0", "document": "asyncapi.yaml"}
+    ids |= dict.fromkeys(("upload", "submission"), "0" * 16 + "-" + "0" * 16)
     of_scope = {"scope": "north", "use_case": USE_CASE}
     return {name: [value] for name, value in (ids | of_scope).items()} | {"alert_id": [north.id, south.id]}
 

@@ -2,14 +2,15 @@
 again mends, and receipts."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 from surveillance.configuration import Configuration
 from surveillance.events.dead_letter import DeadLetter
 from surveillance.events.message import Message
 from surveillance.events.named import Named
-from surveillance.events.receipt import Answer, receipt
+from surveillance.events.receipt import receipt
 from surveillance.events.trial import Trial
 from surveillance.intake import Intake
 from surveillance.line_list.quality import quality_of
@@ -23,6 +24,7 @@ from surveillance.store.partner_months import Month
 _CHUNK = 1_000
 
 Accepted = Sequence[tuple[Message, RecordVersion]]
+_Made = tuple[str, dict[str, Any]]  # a partner, and a receipt for it
 _Arrived = Mapping[RecordKey, Sequence[tuple[int, datetime]]]
 
 
@@ -38,8 +40,15 @@ def answer(
 ) -> None:
     """Answers the messages of a batch that are new. Call it when versions and dead letters are stored."""
     _mend(tx, accepted, letters, intake.now)
-    _owe_receipts(tx, new, accepted, outcomes, (*letters, *trials), configuration, intake)
-    partner_months.count(tx, _months(accepted, outcomes, letters))
+    wanted = {partner.id for partner in configuration.partners.values() if partner.receipts}
+    if wanted:
+        made = [
+            *_of_accepted(accepted, outcomes),
+            *_of_refused(new, letters),
+            *_of_tested(new, trials),
+        ]
+        _owe(tx, made, wanted, intake.now)
+    partner_months.count(tx, _months(accepted, outcomes, letters, trials))
 
 
 def answer_again(
@@ -98,43 +107,52 @@ def _is_mended(stored: StoredLetter, arrived: _Arrived) -> bool:
     )
 
 
-def _owe_receipts(
-    tx: Transaction,
-    new: Sequence[Message],
-    accepted: Accepted,
-    outcomes: Sequence[Outcome],
-    others: Iterable[DeadLetter | Trial],
-    configuration: Configuration,
-    intake: Intake,
-) -> None:
-    """Owes a receipt for each message, to the partners that want them."""
-    wanted = {partner.id for partner in configuration.partners.values() if partner.receipts}
-    if not wanted:
-        return
-    by_partner: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
+def _of_accepted(accepted: Accepted, outcomes: Iterable[Outcome]) -> Iterator[_Made]:
     for (message, version), outcome in zip(accepted, outcomes, strict=True):
-        if version.key.partner in wanted:
-            named = Named(version.key.record_id, version.version)
-            by_partner[version.key.partner].append(receipt(message, named, "accepted", outcome.value))
+        named = Named(version.key.record_id, version.version)
+        yield version.key.partner, receipt(message, named, "accepted", outcome.value)
+
+
+def _of_refused(new: Iterable[Message], letters: Iterable[DeadLetter]) -> Iterator[_Made]:
     messages = {(message.topic, message.partition, message.offset): message for message in new}
-    for one in others:
-        if one.partner in wanted:
-            message = messages[one.topic, one.partition, one.offset]
-            named = Named(one.record_id, one.version if isinstance(one, DeadLetter) else None)
-            told: Answer = "refused" if one.faults else "test"
-            by_partner[one.partner].append(receipt(message, named, told, faults=one.faults))
-    receipts.add(tx, by_partner, intake.now)
+    for letter in letters:
+        message = messages[letter.topic, letter.partition, letter.offset]
+        named = Named(letter.record_id, letter.version)
+        yield letter.partner, receipt(message, named, "refused", faults=letter.faults)
 
 
-def _months(accepted: Accepted, outcomes: Iterable[Outcome], letters: Iterable[DeadLetter]) -> list[Month]:
+def _of_tested(new: Iterable[Message], trials: Iterable[Trial]) -> Iterator[_Made]:
+    messages = {(message.topic, message.partition, message.offset): message for message in new}
+    for trial in trials:
+        message = messages[trial.topic, trial.partition, trial.offset]
+        yield trial.partner, receipt(message, Named(trial.record_id, None), "test", faults=trial.faults)
+
+
+def _owe(tx: Transaction, made: Iterable[_Made], wanted: Container[str], now: datetime) -> None:
+    """Owes receipts to the partners that want them."""
+    by_partner: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for partner, one in made:
+        if partner in wanted:
+            by_partner[partner].append(one)
+    receipts.add(tx, by_partner, now)
+
+
+def _months(
+    accepted: Accepted,
+    outcomes: Iterable[Outcome],
+    letters: Iterable[DeadLetter],
+    trials: Iterable[Trial],
+) -> list[Month]:
     counted: defaultdict[tuple[str, str, date], Counter[str]] = defaultdict(Counter)
     for (message, version), outcome in zip(accepted, outcomes, strict=True):
         became = "repeated" if outcome is Outcome.REPEATED else "accepted"
         counted[version.key.partner, version.key.kind, _month(message.received_at)][became] += 1
     for letter in letters:
         counted[letter.partner, letter.kind, _month(letter.received_at)]["refused"] += 1
+    for trial in trials:
+        counted[trial.partner, trial.kind, _month(trial.received_at)]["tested"] += 1
     return [
-        Month(*of_month, accepted=n["accepted"], repeated=n["repeated"], refused=n["refused"])
+        Month(*of_month, n["accepted"], n["repeated"], n["refused"], n["tested"])
         for of_month, n in counted.items()
     ]
 

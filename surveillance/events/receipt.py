@@ -61,12 +61,16 @@ class Receipt(Part):
         description="the id of the record as the message has it; null where it names none that may be kept"
     )
     version: Version | None = Field(description="the version of the record as the message has it")
-    outcome: Answer = Field(description="accepted; refused, and not kept; or test: valid, and not counted")
+    outcome: Answer = Field(
+        description="accepted; refused, and not kept; or test: checked, and counted nowhere"
+    )
     effect: Effect | None = Field(
         description="of an accepted message: stored; repeated, known already; superseded, a higher version "
         "is known; conflict, another content of the same version is known, and one of the two wins"
     )
-    reasons: tuple[Reason, ...] = Field(description="every rule that a refused message breaks")
+    reasons: tuple[Reason, ...] = Field(
+        description="every rule that a refused message breaks, or a test record"
+    )
 
 
 def receipt(

@@ -42,6 +42,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "mechanism",
         "care_home_id",
         "discharge_status",
+        "person_keys",
     ),
 }
 """By kind, the fields that a record may lack. The place in the row is stored: only ever add at the end."""

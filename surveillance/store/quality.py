@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 
 from surveillance.line_list.quality import FIELDS, Quality
 from surveillance.line_list.record import RecordKey
@@ -61,13 +61,13 @@ def filled(
 ) -> tuple[dict[date, int], dict[date, Counter[str]]]:
     """By month of first receipt, how many records there are, and how many of them have each field."""
     c, names = record_quality.c, FIELDS[kind]
-    has = (func.sum(c.fields.bitwise_rshift(place).bitwise_and(1)) for place in range(len(names)))
+    has = (func.count(case((c.fields.bitwise_and(1 << place) != 0, 1))) for place in range(len(names)))
     query = select(c.month, func.count(), *has).where(_of(partner, kind, since)).group_by(c.month)
     totals: dict[date, int] = {}
     having: dict[date, Counter[str]] = {}
     for month, number, *have in tx.execute(query):
         totals[month] = number
-        having[month] = Counter(dict(zip(names, map(int, have), strict=True)))
+        having[month] = Counter(dict(zip(names, have, strict=True)))
     return totals, having
 
 

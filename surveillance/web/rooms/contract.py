@@ -1,7 +1,8 @@
 """The contract with partners as pages, and its documents of every version to be downloaded.
 
 For whoever signed in, a partner's own people included. Not for everybody: nothing of this service is found
-by who has no account. Before there is one, it is handed over as files: `surveillance contract --out`.
+by who has no account. Before there is one, the contract is handed over as files, which
+`surveillance contract --out` writes.
 """
 
 from typing import Annotated

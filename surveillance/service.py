@@ -16,7 +16,6 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from surveillance import clockwork, observe, pipeline
-from surveillance.answering import measure_stored
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.delivery.alerts_topic import AlertsTopic
 from surveillance.delivery.channel import Around
@@ -93,7 +92,6 @@ class Service:
             with self.store.reading() as tx:
                 erasures.check_key(tx, self._dead_letter_key)
             apply_definitions(self.store, self.configuration, self.clock())
-            measure_stored(self.store)
 
     def ingest(self, messages: Sequence[Message], repaired: bool = False) -> None:
         """Stores a batch.

@@ -14,6 +14,7 @@ import structlog
 import typer
 from prometheus_client import start_http_server
 
+from surveillance.answering import measure_stored
 from surveillance.cli.errors import Mistake
 from surveillance.cli.granting import grant_access
 from surveillance.configuration import Configuration, load_configuration
@@ -165,6 +166,7 @@ def db_upgrade() -> None:
     """Bring the database's schema up to date."""
     store = Store.open(Settings().database_url.get_secret_value())
     store.upgrade()
+    measure_stored(store)
     typer.echo("the schema is up to date")
 
 

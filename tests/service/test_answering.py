@@ -5,20 +5,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import permutations
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from small_house import NOW, House, NewHouse, incident, message
-from surveillance.answering import answer, measure_stored
+from surveillance.answering import measure_stored
 from surveillance.deciding import Decision
 from surveillance.deciding.erasing import erase
+from surveillance.events.envelope import as_test
 from surveillance.events.message import Message
-from surveillance.events.named import Named
 from surveillance.events.receipt import Receipt
-from surveillance.events.refusal import Fault, RefusalCode
-from surveillance.intake import Intake
+from surveillance.events.refusal import RefusalCode
 from surveillance.kafka.admin import TopicSpec, create_topics
 from surveillance.kafka.producer import DeliveryFailed
 from surveillance.kafka.reader import read_range
@@ -152,14 +151,10 @@ def test_every_message_is_answered_once_with_what_became_of_it(answering: House)
 
 
 def test_a_test_record_is_answered_and_counted_as_such(answering: House) -> None:
-    one, other = message(1, incident("t1")), message(2, incident("t2", sex="m"))
-    fault = Fault(RefusalCode.INVALID_VALUE, "sex", "a rule", "a fix")
-    intake = Intake(cast(Any, None), KEY, answering.now)
-    with answering.store.transaction() as tx:
-        tested = [(one, Named("t1", 1), ()), (other, Named("t2", 1), (fault,))]
-        answer(tx, [one, other], (), (), (), answering.configuration, intake, tested)
-    told = [(r["record_id"], r["outcome"], len(r["reasons"])) for r in owed(answering)]
-    assert told == [("t1", "test", 0), ("t2", "test", 1)]
+    right, wrong_one = as_test(incident("t1"), "incident", "alpha", 1), as_test({}, "incident", "alpha", 2)
+    answering.ingest(message(1, right), message(2, wrong_one))
+    told = [(r["record_id"], r["outcome"], bool(r["reasons"])) for r in owed(answering)]
+    assert told == [("t1", "test", False), (None, "test", True)]
     with answering.store.reading() as tx:
         assert [month.tested for month in partner_months.months_of(tx, "alpha")] == [2]
 

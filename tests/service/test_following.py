@@ -1,6 +1,6 @@
 """Counts that are followed are those of counting everything anew, whatever changes in whatever order."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +16,7 @@ from surveillance.store.database import Store
 from surveillance.use_case.model import Count
 
 RECORDS = st.integers(0, 9)
+RECEIVED = datetime(2024, 6, 1, tzinfo=UTC)
 COUNTS = [Count(unit="event"), Count(unit="person"), Count(unit="person", episode_days=3)]
 
 
@@ -31,7 +32,7 @@ CASES = st.builds(
         "residence",
         AREAS[area],
         date(2024, 1, 1) + timedelta(days=day),
-        None,  # type: ignore[arg-type]
+        RECEIVED,
         tuple(f"p{p}" for p in sorted(persons)),
         age,
         "female",
@@ -80,7 +81,7 @@ def test_what_is_followed_equals_counting_anew(changes: list, count: Count) -> N
 
 def test_a_key_that_becomes_nobodys_parts_those_it_joined() -> None:
     def bearing(number: int) -> Case:
-        return Case(key(number), 1, "u", "residence", "n1", date(2024, 1, 1), None, ("p",), 4, "female")  # type: ignore[arg-type]
+        return Case(key(number), 1, "u", "residence", "n1", date(2024, 1, 1), RECEIVED, ("p",), 4, "female")
 
     following = CountedOnce(Count(unit="person"), AREAS)
     following.change([], [bearing(i) for i in range(MOST_RECORDS_OF_A_PERSON)], [], [])

@@ -135,7 +135,7 @@ def test_a_full_spool_accepts_nothing_and_loses_nothing(configuration: Configura
     kept = accepted(made, configuration, events_file(tmp_path / "1.jsonl", event("a")))
     time.sleep(MEASURED_SECONDS + 0.1)
     with pytest.raises(SpoolFull):
-        made.submit(feed_of(configuration, events_file(tmp_path / "2.jsonl", event("b"))))
+        made.submit(feed_of(configuration, events_file(tmp_path / "2.jsonl", event("b"))), "alpha-1")
     assert [p.stem for p in waiting_files(tmp_path)] == [kept.id]
 
 

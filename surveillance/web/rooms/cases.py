@@ -30,10 +30,10 @@ Exporter = Annotated[Person, needs(Permission.EXPORT)]
 LEAST_PURPOSE = 10
 NOT_OF_COUNTS = ("place", "area", "ages", "sex", "partner", "in_alert", "reason")  # one could be subtracted
 SORT_WORDS = {
-    "-day": "case day, newest first",
-    "day": "case day, oldest first",
-    "-received": "received, newest first",
-    "received": "received, oldest first",
+    "-day": "newest case day",
+    "day": "oldest case day",
+    "-received": "newest received",
+    "received": "oldest received",
 }
 
 

@@ -142,7 +142,7 @@ def make_web(
     door = door or OpenDoor()
     render = make_renderer(source, door)
     house = House(source, desk, render, door, now, audit_key, people, printer, gateway)
-    app.state.door, app.state.gateway = house.door, gateway
+    app.state.door, app.state.gateway, app.state.enter = house.door, gateway, house.enter
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for add_to in ROOMS:
         add_to(app, house)
@@ -239,7 +239,7 @@ def _explain(render: Render) -> Callable[[Request, HTTPException], Response]:
     def explain(request: Request, problem: HTTPException) -> Response:
         if problem.status_code == 401 and not request.url.path.startswith(API):
             return _to_sign_in(request)
-        # Who may not open a page is shown those that they may; the first page is open to whoever reads alerts.
+        # Who may not open a page is shown those that they may; the first page is of those who read alerts.
         refused = problem.status_code == 403 and not request.url.path.startswith(API)
         person = request.app.state.door.person(request) if refused else None
         if request.url.path == "/" and (links := _links(person)) and "hx-request" not in request.headers:

@@ -14,8 +14,10 @@ from messages import NOW, NUMBER, OLD_SECRET, PARTNER, SECRET
 
 from surveillance.adapters.fhir.conversion import Converted, fhir_to_events
 from surveillance.adapters.fhir.encounter import Setting
+from surveillance.events.decode import decode_message
 from surveillance.events.identifiers import holds_identifier
 from surveillance.events.pseudonym import person_key
+from surveillance.events.topics import Source
 from surveillance.geography.lookup import Gazetteer
 
 Convert = Callable[..., Converted]
@@ -185,12 +187,40 @@ def test_a_deletion_asks_for_entered_in_error(convert: Convert) -> None:
     [
         {"status": "planned"},
         {"class": {"code": "AMB"}},
-        {"meta": {"lastUpdated": "2024-03-02T09:00:00Z", "security": [{"code": "HTEST"}]}},
     ],
 )
 def test_what_is_no_attendance_is_told_and_not_published(convert: Convert, changes: dict[str, Any]) -> None:
     converted = convert(bundle(encounter(**changes), patient()))
     assert (told(converted), converted.events) == ([("information", ENCOUNTER)], ())
+
+
+MARK = [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}]
+
+
+@pytest.mark.parametrize("where", ["security", "tag"])
+@pytest.mark.parametrize("marked", ["encounter", "patient", "bundle"])
+def test_what_is_marked_as_a_test_becomes_a_test_record(convert: Convert, where: str, marked: str) -> None:
+    meta = {"lastUpdated": "2024-03-02T09:00:00Z"}
+    marks = {name: {"meta": meta | {where: MARK}} if name == marked else {} for name in MADE}
+    sent = bundle(encounter(**marks["encounter"]), patient(**marks["patient"]), **marks["bundle"])
+    converted = convert(sent)
+    assert told(converted) == [("information", ENCOUNTER)]
+    source = Source("admission", PARTNER.id)
+    read = decode_message(converted.events[0][1], source, PARTNER.organisation, NOW)
+    assert read.test
+    assert read.event.key_id == "V0001"
+    bad = bundle(encounter(period=None, **marks["encounter"]), patient(**marks["patient"]), **marks["bundle"])
+    assert not convert(bad).accepted, "a test is checked as anything else"
+
+
+MADE = ("encounter", "patient", "bundle")
+
+
+def test_a_condition_that_is_marked_as_a_test_is_no_diagnosis_of_a_real_encounter(convert: Convert) -> None:
+    tried = condition(meta={"lastUpdated": "2024-03-02T08:00:00Z", "security": MARK})
+    converted = convert(bundle(encounter(), patient(), tried))
+    assert "diagnoses" not in event(converted)
+    assert told(converted) == [("information", "Bundle.entry[2].resource")]
 
 
 def test_an_unreadable_number_or_postcode_is_told_and_loses_no_admission(

@@ -120,9 +120,19 @@ def _why_not(content: Mapping[str, Any]) -> str | None:
         return "the encounter is planned and has not begun"
     if text_at(content, "class", "code") not in (*_ATTENDANCES, *_ADMISSIONS):
         return "the class is no attendance or admission"
-    if any(text_at(tag, "code") == _TEST for tag in dicts_at(content, "meta", "security")):
-        return "the encounter is marked as a test"
     return None
+
+
+def is_test(bundle: Bundle, encounter: Resource) -> bool:
+    """Whether the sender marked the bundle, the encounter or its patient as a test (v3 ActReason HTEST)."""
+    patient = bundle.find(encounter.content.get("subject"), encounter)
+    marked = [bundle.content, encounter.content, *([patient.content] if patient else [])]
+    return any(map(_has_test_mark, marked))
+
+
+def _has_test_mark(content: Mapping[str, Any]) -> bool:
+    marks = dicts_at(content, "meta", "security") + dicts_at(content, "meta", "tag")
+    return any(text_at(mark, "code") == _TEST for mark in marks)
 
 
 def _course(reader: _Reader, reported: datetime) -> Iterator[tuple[str, Any]]:
@@ -222,8 +232,13 @@ def _conditions(reader: _Reader) -> Iterator[Resource]:
     ]
     for condition in reader.bundle.all("Condition"):
         of = reader.bundle.find(condition.content.get("encounter"), condition)
-        if condition in mine or of is reader.encounter:
-            yield condition
+        if condition not in mine and of is not reader.encounter:
+            continue
+        if _has_test_mark(condition.content) and not is_test(reader.bundle, reader.encounter):
+            words = "marked as a test: the encounter, which is none, is published without it"
+            reader.tell("business-rule", condition.path, words, "information")
+            continue
+        yield condition
 
 
 def _diagnoses(reader: _Reader, condition: Resource) -> Iterator[dict[str, str]]:

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from messages import NOW, NUMBER, OLD_SECRET, PARTNER, SECRET
 
 from surveillance.adapters.fhir.conversion import Converted, fhir_to_events
 from surveillance.adapters.fhir.encounter import Setting
+from surveillance.adapters.fhir.pseudonymous import AGE, AREA, KEYS
 from surveillance.events.decode import decode_message
 from surveillance.events.identifiers import holds_identifier
 from surveillance.events.pseudonym import person_key
@@ -26,7 +28,8 @@ Convert = Callable[..., Converted]
 @pytest.fixture(scope="session")
 def convert(gazetteer: Gazetteer) -> Convert:
     setting = Setting([SECRET, OLD_SECRET], gazetteer, ZoneInfo("Europe/London"))
-    return lambda content: fhir_to_events(content, PARTNER, setting, NOW)
+    settings = setting, replace(setting, pseudonymous=True)
+    return lambda content, keyed=False: fhir_to_events(content, PARTNER, settings[keyed], NOW)
 
 
 def event(converted: Converted, number: int = 0) -> dict[str, Any]:
@@ -270,6 +273,25 @@ def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 WHOLE = bundle(encounter(), patient(), condition())
+KEYED = bundle(
+    encounter(extension=[{"url": AGE, "valueInteger": 54}, {"url": AREA, "valueCode": "E01018326"}]),
+    {
+        "resourceType": "Patient",
+        "id": "p1",
+        "identifier": [{"system": f"{KEYS}x:1", "value": "0123456789abcdef" * 4}],
+    },
+    condition(code={"coding": [{"system": "http://snomed.info/sct", "code": "22298006"}]}),
+)
+
+
+def test_a_bundle_of_keys_becomes_the_event_that_a_bundle_of_a_person_becomes(convert: Convert) -> None:
+    keyed = event(convert(KEYED, keyed=True))
+    assert (keyed["age"], keyed["residence_area"]) == (54, {"code": "E01018326"})
+    assert keyed["person_keys"] == [{"scheme": "x", "key_id": "1", "value": "0123456789abcdef" * 4}]
+    assert keyed["admission_method"] == "21"
+    assert not convert(WHOLE, keyed=True).accepted
+
+
 ODD = st.one_of(
     st.sampled_from([NUMBER, "999 000 0018", f"x {NUMBER} y", 9990000018, "", None, [], {}, [[]], True, -1]),
     st.text(max_size=8),
@@ -278,19 +300,24 @@ ODD = st.one_of(
 
 
 @settings(deadline=None)  # a loaded machine is no defect
-@given(st.lists(st.tuples(st.sampled_from(paths_of(WHOLE)[1:]), ODD), min_size=1, max_size=3))
+@given(
+    st.sampled_from([WHOLE, KEYED]),
+    st.booleans(),
+    st.lists(st.tuples(st.sampled_from([*paths_of(WHOLE)[1:], *paths_of(KEYED)[1:]]), ODD), max_size=3),
+)
 def test_whatever_is_sent_is_answered_and_no_number_of_a_person_is_published_or_told(
-    convert: Convert, edits: list[tuple[tuple[Any, ...], Any]]
+    convert: Convert, whole: Any, keyed: bool, edits: list[tuple[tuple[Any, ...], Any]]
 ) -> None:
-    content = copy.deepcopy(WHOLE)
+    content = copy.deepcopy(whole)
     for (*way, last), value in edits:
         place: Any = content
         for name in way:
             place = place[name] if isinstance(place, dict | list) and _has(place, name) else None
         if isinstance(place, dict | list) and _has(place, last):
             place[last] = value
-    converted = convert(content)
+    converted = convert(content, keyed)
     assert converted.outcome["issue"]
+    assert not keyed or whole is KEYED or not converted.events, "names and numbers have not left"
     assert NUMBER not in json.dumps(converted.outcome).replace(" ", "")
     for record, value in converted.events:
         assert not holds_identifier(record)

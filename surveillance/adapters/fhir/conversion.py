@@ -8,6 +8,7 @@ from typing import Any
 from surveillance.adapters.encounter import version_of
 from surveillance.adapters.fhir.encounter import Setting, fields_of, is_test
 from surveillance.adapters.fhir.outcome import Issue, outcome_of
+from surveillance.adapters.fhir.pseudonymous import not_taken
 from surveillance.adapters.fhir.reading import Bundle, Resource, parse, read_bundle
 from surveillance.adapters.publishing import Partner, checked, tested
 from surveillance.events.refusal import Refused
@@ -42,6 +43,8 @@ def fhir_to_events(
     if isinstance(content, Issue):
         return Converted((), outcome_of([content], 0))
     found, issues = read_bundle(content)
+    if setting.pseudonymous and not issues:
+        issues += not_taken(found)
     events: list[tuple[str, bytes]] = []
     if not issues:  # else the resources are not what they seem
         issues += _strays(found)

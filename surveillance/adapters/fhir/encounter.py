@@ -15,6 +15,7 @@ from surveillance.adapters.codes import (
 )
 from surveillance.adapters.fhir.outcome import Issue, Kind, Severity
 from surveillance.adapters.fhir.patient import about, read_patient
+from surveillance.adapters.fhir.pseudonymous import about_keyed
 from surveillance.adapters.fhir.reading import Bundle, Resource, dicts_at, text_at
 from surveillance.adapters.times import NotATime, Span, read_fhir_span
 from surveillance.events.pseudonym import Secret
@@ -55,12 +56,16 @@ _SYSTEMS = {
 
 @dataclass(frozen=True)
 class Setting:
-    """What has to be known beside a bundle. `site` is the ODS code where an encounter names none."""
+    """What has to be known beside a bundle. `site` is the ODS code where an encounter names none.
+
+    pseudonymous: it has left the hospital, and no more of a person may stand in it than their keys.
+    """
 
     secrets: Sequence[Secret]
     gazetteer: Gazetteer
     zone: ZoneInfo
     site: str | None = None
+    pseudonymous: bool = False
 
 
 @dataclass
@@ -101,9 +106,7 @@ def fields_of(
     reported = _reported(reader, [encounter, *conditions, *([patient] if patient else [])])
     fields = dict(_course(reader, reported)) if reported is not None else {}
     if fields and patient is not None:
-        arrived = datetime.fromisoformat(fields["arrived_at"])
-        person = read_patient(patient.content, setting.zone)
-        details, notes = about(person, patient, arrived, setting.secrets, setting.gazetteer, setting.zone)
+        details, notes = _about(encounter, patient, datetime.fromisoformat(fields["arrived_at"]), setting)
         fields |= details
         reader.issues += notes
     diagnoses = [coded for condition in conditions for coded in _diagnoses(reader, condition)]
@@ -113,6 +116,15 @@ def fields_of(
     if any(issue.severity == "error" for issue in reader.issues):
         return None, reader.issues
     return fields, reader.issues
+
+
+def _about(
+    encounter: Resource, patient: Resource, arrived: datetime, setting: Setting
+) -> tuple[dict[str, Any], list[Issue]]:
+    if setting.pseudonymous:
+        return about_keyed(encounter, patient, setting.gazetteer)
+    person = read_patient(patient.content, setting.zone)
+    return about(person, patient, arrived, setting.secrets, setting.gazetteer, setting.zone)
 
 
 def _why_not(content: Mapping[str, Any]) -> str | None:

@@ -145,9 +145,7 @@ def _check_heading(head: Segment, heading: Heading) -> None:
     if not _VERSION.fullmatch(heading.version):
         reasons.append(Reason(VERSION_UNKNOWN, "MSH-12", "the version is none from 2.1 to 2.8"))
     if heading.processing_id[:1] not in ("P", *TEST_IDS):
-        words = (
-            "only P (production), T (training) and D (debugging) are taken"
-        )
+        words = "only P (production), T (training) and D (debugging) are taken"
         reasons.append(Reason(PROCESSING_ID, "MSH-11", words))
     if head.text(9) != "ADT":
         reasons.append(Reason(TYPE_UNKNOWN, "MSH-9", "only ADT messages are taken"))

@@ -35,7 +35,7 @@ from surveillance.redefining import apply_definitions
 from surveillance.releasing import release_due
 from surveillance.sending import Post
 from surveillance.settings import Settings
-from surveillance.store import erasures, ledger, pending, receipts
+from surveillance.store import erasures, ledger, pending, receipts, test_records
 from surveillance.store.alerts import StaleAlert
 from surveillance.store.database import Store, transient, unstorable
 from surveillance.use_case.fault import ConfigError
@@ -71,6 +71,7 @@ class Service:
     def __post_init__(self) -> None:
         self._held: pending.Claim | None = None
         self._released_on: date | None = None  # a period becomes complete with a day, not within one
+        self._pruned_on: date | None = None
         self._watch = Watch(timedelta(seconds=self.settings.repair_after_seconds))
         key = self.settings.dead_letter_key
         around = Around(self.settings, self.alerts_topic.send)
@@ -288,6 +289,7 @@ class Service:
             due = 0
             if not self.settings.replay:
                 due = clockwork.tick(self.store, self.configuration, self.clock()) + self._release()
+                self._prune()
             observe.gauges(self.store, self.configuration, self.clock())
         return due > 0
 
@@ -300,6 +302,18 @@ class Service:
         made = release_due(self.store, self.configuration, self.clock(), key.get_secret_value().encode())
         self._released_on = self.clock().date()
         return made
+
+    def _prune(self) -> None:
+        """Once a day, what was answered to test records long ago goes."""
+        now = self.clock()
+        if now.date() == self._pruned_on:
+            return
+        before = now - timedelta(days=self.settings.test_record_days)
+        with self.store.transaction() as tx:
+            removed = test_records.prune(tx, before, self.settings.test_records_each)
+        self._pruned_on = now.date()
+        if removed:
+            log.info("answers to test records removed", answers=removed)
 
     def close(self) -> None:
         """Gives back what was begun, and ends every connection."""

@@ -132,6 +132,12 @@ class Settings(BaseSettings):
     )
     spool_megabytes: int = Field(default=2000, ge=1, description="the most that spool_dir may hold")
     upload_megabytes: int = Field(default=50, ge=1, description="the most that one upload may have")
+    test_record_days: int = Field(
+        default=90, ge=1, description="answers to partners' test records are kept for so many days"
+    )
+    test_records_each: int = Field(
+        default=10_000, ge=1, description="and of each partner the newest so many at most"
+    )
     trusted_proxies: str = Field(
         default="",
         description="addresses or networks, comma separated, of proxies whose X-Forwarded-For and -Proto are "

@@ -66,7 +66,12 @@ NOT_PASSED = {  # fixed by the file itself, or of use by hand only
     *("brokers", "topic_prefix", "consumer_group", "partitions", "replication_factor", "replay", "chromium"),
     *("batch_messages", "batch_wait_seconds", "fetch_wait_ms", "repair_after_seconds"),
     "evaluation_lease_seconds",
-    *("spool_megabytes", "upload_megabytes"),  # their defaults suit one machine
+    *(
+        "spool_megabytes",
+        "upload_megabytes",
+        "test_record_days",
+        "test_records_each",
+    ),  # their defaults suit one machine
     # The file's own Kafka is plain, on a network of its own; another one's settings come with its address.
     *("kafka_security", "kafka_ca_file", "kafka_user", "kafka_password", "kafka_password_file"),
     *("kafka_service_user", "kafka_gateway_user"),

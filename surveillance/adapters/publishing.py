@@ -1,11 +1,13 @@
 """From an event's fields to the partner's topic: checked as the service does, confirmed by the broker."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from surveillance.events.decode import decode
+from surveillance.events.envelope import as_test
 from surveillance.events.topics import Source, topic_name
 from surveillance.geography.lookup import Gazetteer
 from surveillance.kafka.brokers import Brokers, as_brokers
@@ -40,6 +42,11 @@ def checked(
     event = decode(value, Source("admission", partner.id), partner.organisation, now)
     gazetteer.resolve(event.model_dump(mode="json"))
     return value
+
+
+def tested(value: bytes, partner: Partner, version: int) -> bytes:
+    """A checked event as a test record: the service answers it, and it is never counted."""
+    return encode(as_test(json.loads(value), "admission", partner.id, version))
 
 
 class ToTopic:

@@ -104,7 +104,7 @@ def web() -> None:
     _keep_what_is_loaded()
     threading.Thread(target=pages.state.warm, daemon=True).start()
     stop = threading.Event()
-    draining = threading.Thread(target=pages.state.gateway.run, args=(stop,), daemon=True)
+    draining = threading.Thread(target=pages.state.gateway.run, args=(stop, pages.state.enter), daemon=True)
     draining.start()
     uvicorn.run(
         pages,

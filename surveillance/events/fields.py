@@ -134,6 +134,9 @@ def choice_words(what: str, choices: tuple[str, ...]) -> str:
     return f"{what}, one of: {', '.join(choices)}"
 
 
+NoArea = Literal["no_fixed_abode", "unknown", "outside_country", "elsewhere"]
+
+
 class AreaReference(Part):
     """A place as a code, a postcode (resolved at the edge, never kept) or the reason why there is none."""
 
@@ -144,7 +147,7 @@ class AreaReference(Part):
     postcode: Postcode | None = Field(
         None, description="a full postcode of the United Kingdom, such as CH1 1AB"
     )
-    missing: Literal["no_fixed_abode", "unknown", "outside_country", "elsewhere"] | None = Field(
+    missing: NoArea | None = Field(
         None,
         description="why there is no area, one of: no_fixed_abode, unknown, outside_country, elsewhere "
         "(in the country, where this service holds no areas)",

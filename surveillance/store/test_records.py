@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from surveillance.events.refusal import Fault, RefusalCode
 from surveillance.events.trial import Trial
@@ -44,6 +44,21 @@ def listed(tx: Transaction, partner: str, limit: int = 100) -> list[Trial]:
     """The answers that a partner got last, the newest first."""
     query = select(test_records).where(test_records.c.partner == partner)
     return [_trial(row) for row in tx.execute(query.order_by(test_records.c.id.desc()).limit(limit))]
+
+
+def prune(tx: Transaction, before: datetime, most: int) -> int:
+    """Removes answers stored before a moment, and of each partner all but its `most` newest; how many.
+
+    The ledger knows their messages as handled: none of them is answered anew.
+    """
+    c = test_records.c
+    removed = tx.execute(delete(test_records).where(c.stored_at < before)).rowcount
+    for partner in tx.scalars(select(c.partner).distinct()).all():
+        newest = select(c.id).where(c.partner == partner).order_by(c.id.desc())
+        last = tx.scalar(newest.offset(most).limit(1))
+        if last is not None:
+            removed += tx.execute(delete(test_records).where(c.partner == partner, c.id <= last)).rowcount
+    return removed
 
 
 def _trial(row: object) -> Trial:

@@ -24,12 +24,14 @@ from surveillance.events.topics import topic_name
 from surveillance.submitting.feed import Feed, Outgoing
 from surveillance.submitting.outlet import Outlet
 from surveillance.submitting.spool import Draft, Heading, Kept, Spool, State, new_id
+from surveillance.submitting.taken import Enter, Taken, TakenLog
 
 log = structlog.get_logger()
 
 MOST_RECORDS = 100_000
 MOST_FAULTS = 5_000  # that are told one by one; the rest are counted
 MOST_IDS = 1_000
+MOST_IDS_ENTERED = 20  # records of a submission that the audit chain names one by one
 GROUP = 64  # submissions that are under way at a time while the spool is drained
 DRAIN_SECONDS = 1.0
 TIDY_SECONDS = 600.0
@@ -126,6 +128,7 @@ class Gateway:
         # Topics of which something waits in the spool: what is new waits behind it.
         self._away = spool.topics_waiting()
         self._tidied_at = 0.0
+        self._taken = TakenLog(spool.directory / "taken")
 
     @property
     def staged(self) -> Path:
@@ -139,7 +142,17 @@ class Gateway:
         return judging.refusal
 
     def submit(self, feed: Feed, by: str) -> Accepted | Refusal:
-        """Accepts all rows of a file, or none. Raises ColumnsError where none can be read, and SpoolFull."""
+        """Accepts all rows of a file, or none. Raises ColumnsError where none can be read, and SpoolFull.
+
+        What is accepted is noted for the audit chain before anybody is told.
+        """
+        done = self._submit(feed, by)
+        if isinstance(done, Accepted):
+            ids = done.ids if done.records <= MOST_IDS_ENTERED else ()
+            self._taken.add(Taken(done.id, self._clock(), by, feed.partner.id, feed.kind, done.records, ids))
+        return done
+
+    def _submit(self, feed: Feed, by: str) -> Accepted | Refusal:
         judging = _Judging()
         topic = topic_name(feed.kind, feed.partner.id, self._prefix, feed.backfill)
         with ExitStack() as stack:
@@ -170,13 +183,22 @@ class Gateway:
             self._away = set()
         return len(waiting)
 
-    def run(self, stop: Event) -> None:
+    def enter(self, enter: Enter) -> int:
+        """Hands what was accepted to the audit chain; returns how many submissions."""
+        return self._taken.hand_over(enter, self._clock())
+
+    def run(self, stop: Event, enter: Enter) -> None:
         """Drains until it is told to stop: the loop of one thread of each web process."""
+        steps: dict[str, Callable[[], object]] = {
+            "spool not drained": self._step,
+            "submissions not in the audit chain yet": lambda: self.enter(enter),
+        }
         while not stop.wait(DRAIN_SECONDS):
-            try:
-                self._step()
-            except Exception as problem:  # the loop must go on: what is kept waits for it
-                log.error("spool not drained", problem=type(problem).__name__)
+            for fault, step in steps.items():
+                try:
+                    step()
+                except Exception as problem:  # the loop must go on: what is kept waits for it
+                    log.error(fault, problem=type(problem).__name__)
         self._outlet.close()
 
     def _step(self) -> None:

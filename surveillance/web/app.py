@@ -35,6 +35,7 @@ from surveillance.web.rooms import (
     acts,
     alerts,
     api,
+    bundles,
     cases,
     contract,
     erasing,
@@ -90,6 +91,7 @@ ROOMS: Rooms = (
     overview.add_to,
     geography.add_to,
     submissions.add_to,
+    bundles.add_to,
     submitting.add_to,
     partners.add_to,
     contract.add_to,
@@ -104,16 +106,17 @@ ROOMS: Rooms = (
 LINKS = (
     ("Alerts", "/", Permission.READ_ALERTS),
     ("Open an alert", "/alerts/new", Permission.ACT),
+    ("Send records", "/send", Permission.SUBMIT),
     ("Overview", "/overview", Permission.READ_AGGREGATES),
     ("Line list", "/cases", Permission.READ_CASES),
     ("Weekly report", "/reports/weekly", Permission.READ_AGGREGATES),
-    ("Send records", "/send", Permission.SUBMIT),
     ("Partners", "/partners", Permission.READ_PARTNERS),
     ("Contract", "/contract", Permission.READ_AGGREGATES),
     ("Audit", "/audit", Permission.READ_AUDIT),
     ("Accounts", "/accounts", Permission.MANAGE_ACCOUNTS),
 )
-"""The main navigation: title, path, and what a person must be allowed to see the link."""
+"""The main navigation: title, path, and what a person must be allowed to see the link. The first link that a
+person sees is where they land."""
 
 
 def make_web(
@@ -141,7 +144,7 @@ def make_web(
     door = door or OpenDoor()
     render = make_renderer(source, door)
     house = House(source, desk, render, door, now, audit_key, people, printer, gateway)
-    app.state.door, app.state.gateway = house.door, gateway
+    app.state.door, app.state.gateway, app.state.enter = house.door, gateway, house.enter
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for add_to in ROOMS:
         add_to(app, house)
@@ -238,9 +241,11 @@ def _explain(render: Render) -> Callable[[Request, HTTPException], Response]:
     def explain(request: Request, problem: HTTPException) -> Response:
         if problem.status_code == 401 and not request.url.path.startswith(API):
             return _to_sign_in(request)
-        # Who may not open a page is shown those that they may: for a partner the first page is none of them.
+        # Who may not open a page is shown those that they may; the first page is of those who read alerts.
         refused = problem.status_code == 403 and not request.url.path.startswith(API)
         person = request.app.state.door.person(request) if refused else None
+        if request.url.path == "/" and (links := _links(person)) and "hx-request" not in request.headers:
+            return RedirectResponse(links[0][1], 303)
         answer = _problem(request, problem.status_code, render, person)
         answer.headers.update(problem.headers or {})
         if problem.status_code == 401:

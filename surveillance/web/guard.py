@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from surveillance.web.session import VISIT, Seal, Visit
 
 MOST_BYTES = 1_000_000  # of a body: forms are small. Uploads are counted where they are taken
-UPLOADS = re.compile(r"/api/partners/[^/]+/(?:incidents|admissions)|/partners/[^/]+/uploads")
+UPLOADS = re.compile(r"/api/partners/[^/]+/(?:incidents|admissions|fhir)|/partners/[^/]+/uploads")
 _FIRST_BYTES = 4096  # of an upload: a form of ours has its token in front of the file
 _CSRF_PART = re.compile(
     rb'--[^\r\n]{1,200}\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n([0-9a-f]{64})\r\n',

@@ -16,6 +16,7 @@ from surveillance.alerting.alert import Alert
 from surveillance.deciding import Desk
 from surveillance.store import audit
 from surveillance.submitting.gateway import Gateway
+from surveillance.submitting.taken import Taken
 from surveillance.use_case.model import Partner
 from surveillance.web.printing import Printer
 from surveillance.web.source import AlertSource
@@ -106,6 +107,20 @@ class House:
         """Enters into the audit chain that the person saw or did something, in a transaction of its own."""
         with self.desk.store.transaction() as tx:
             audit.append(tx, self.audit_key, audit.Entry(person.id, act, subject, self.now(), facts))
+
+    def enter(self, submissions: Sequence[Taken]) -> None:
+        """Enters into the audit chain who handed in what, all of them in one transaction: of nothing that
+        they say, but how many records, and their names where they are few."""
+        with self.desk.store.transaction() as tx:
+            for one in submissions:
+                facts = {
+                    "partner": one.partner,
+                    "kind": one.kind,
+                    "records": one.records,
+                    "ids": list(one.ids),
+                }
+                entry = audit.Entry(one.by, "submitted", f"submission/{one.id}", one.at, facts)
+                audit.append(tx, self.audit_key, entry)
 
 
 def needs(permission: Permission | None, everywhere: bool = False) -> Any:

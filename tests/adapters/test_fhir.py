@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,8 +15,11 @@ from messages import NOW, NUMBER, OLD_SECRET, PARTNER, SECRET
 
 from surveillance.adapters.fhir.conversion import Converted, fhir_to_events
 from surveillance.adapters.fhir.encounter import Setting
+from surveillance.adapters.fhir.pseudonymous import AGE, AREA, KEYS
+from surveillance.events.decode import decode_message
 from surveillance.events.identifiers import holds_identifier
 from surveillance.events.pseudonym import person_key
+from surveillance.events.topics import Source
 from surveillance.geography.lookup import Gazetteer
 
 Convert = Callable[..., Converted]
@@ -24,7 +28,8 @@ Convert = Callable[..., Converted]
 @pytest.fixture(scope="session")
 def convert(gazetteer: Gazetteer) -> Convert:
     setting = Setting([SECRET, OLD_SECRET], gazetteer, ZoneInfo("Europe/London"))
-    return lambda content: fhir_to_events(content, PARTNER, setting, NOW)
+    settings = setting, replace(setting, pseudonymous=True)
+    return lambda content, keyed=False: fhir_to_events(content, PARTNER, settings[keyed], NOW)
 
 
 def event(converted: Converted, number: int = 0) -> dict[str, Any]:
@@ -185,12 +190,40 @@ def test_a_deletion_asks_for_entered_in_error(convert: Convert) -> None:
     [
         {"status": "planned"},
         {"class": {"code": "AMB"}},
-        {"meta": {"lastUpdated": "2024-03-02T09:00:00Z", "security": [{"code": "HTEST"}]}},
     ],
 )
 def test_what_is_no_attendance_is_told_and_not_published(convert: Convert, changes: dict[str, Any]) -> None:
     converted = convert(bundle(encounter(**changes), patient()))
     assert (told(converted), converted.events) == ([("information", ENCOUNTER)], ())
+
+
+MARK = [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}]
+
+
+@pytest.mark.parametrize("where", ["security", "tag"])
+@pytest.mark.parametrize("marked", ["encounter", "patient", "bundle"])
+def test_what_is_marked_as_a_test_becomes_a_test_record(convert: Convert, where: str, marked: str) -> None:
+    meta = {"lastUpdated": "2024-03-02T09:00:00Z"}
+    marks = {name: {"meta": meta | {where: MARK}} if name == marked else {} for name in MADE}
+    sent = bundle(encounter(**marks["encounter"]), patient(**marks["patient"]), **marks["bundle"])
+    converted = convert(sent)
+    assert told(converted) == [("information", ENCOUNTER)]
+    source = Source("admission", PARTNER.id)
+    read = decode_message(converted.events[0][1], source, PARTNER.organisation, NOW)
+    assert read.test
+    assert read.event.key_id == "V0001"
+    bad = bundle(encounter(period=None, **marks["encounter"]), patient(**marks["patient"]), **marks["bundle"])
+    assert not convert(bad).accepted, "a test is checked as anything else"
+
+
+MADE = ("encounter", "patient", "bundle")
+
+
+def test_a_condition_that_is_marked_as_a_test_is_no_diagnosis_of_a_real_encounter(convert: Convert) -> None:
+    tried = condition(meta={"lastUpdated": "2024-03-02T08:00:00Z", "security": MARK})
+    converted = convert(bundle(encounter(), patient(), tried))
+    assert "diagnoses" not in event(converted)
+    assert told(converted) == [("information", "Bundle.entry[2].resource")]
 
 
 def test_an_unreadable_number_or_postcode_is_told_and_loses_no_admission(
@@ -240,6 +273,25 @@ def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 WHOLE = bundle(encounter(), patient(), condition())
+KEYED = bundle(
+    encounter(extension=[{"url": AGE, "valueInteger": 54}, {"url": AREA, "valueCode": "E01018326"}]),
+    {
+        "resourceType": "Patient",
+        "id": "p1",
+        "identifier": [{"system": f"{KEYS}x:1", "value": "0123456789abcdef" * 4}],
+    },
+    condition(code={"coding": [{"system": "http://snomed.info/sct", "code": "22298006"}]}),
+)
+
+
+def test_a_bundle_of_keys_becomes_the_event_that_a_bundle_of_a_person_becomes(convert: Convert) -> None:
+    keyed = event(convert(KEYED, keyed=True))
+    assert (keyed["age"], keyed["residence_area"]) == (54, {"code": "E01018326"})
+    assert keyed["person_keys"] == [{"scheme": "x", "key_id": "1", "value": "0123456789abcdef" * 4}]
+    assert keyed["admission_method"] == "21"
+    assert not convert(WHOLE, keyed=True).accepted
+
+
 ODD = st.one_of(
     st.sampled_from([NUMBER, "999 000 0018", f"x {NUMBER} y", 9990000018, "", None, [], {}, [[]], True, -1]),
     st.text(max_size=8),
@@ -248,19 +300,24 @@ ODD = st.one_of(
 
 
 @settings(deadline=None)  # a loaded machine is no defect
-@given(st.lists(st.tuples(st.sampled_from(paths_of(WHOLE)[1:]), ODD), min_size=1, max_size=3))
+@given(
+    st.sampled_from([WHOLE, KEYED]),
+    st.booleans(),
+    st.lists(st.tuples(st.sampled_from([*paths_of(WHOLE)[1:], *paths_of(KEYED)[1:]]), ODD), max_size=3),
+)
 def test_whatever_is_sent_is_answered_and_no_number_of_a_person_is_published_or_told(
-    convert: Convert, edits: list[tuple[tuple[Any, ...], Any]]
+    convert: Convert, whole: Any, keyed: bool, edits: list[tuple[tuple[Any, ...], Any]]
 ) -> None:
-    content = copy.deepcopy(WHOLE)
+    content = copy.deepcopy(whole)
     for (*way, last), value in edits:
         place: Any = content
         for name in way:
             place = place[name] if isinstance(place, dict | list) and _has(place, name) else None
         if isinstance(place, dict | list) and _has(place, last):
             place[last] = value
-    converted = convert(content)
+    converted = convert(content, keyed)
     assert converted.outcome["issue"]
+    assert not keyed or whole is KEYED or not converted.events, "names and numbers have not left"
     assert NUMBER not in json.dumps(converted.outcome).replace(" ", "")
     for record, value in converted.events:
         assert not holds_identifier(record)

@@ -7,10 +7,12 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from messages import MRG, NUMBER, PID, PV1, MakeReceiver, Taken, message, visit
+from messages import MRG, NOW, NUMBER, PARTNER, PID, PV1, MakeReceiver, Taken, message, visit
 
 from surveillance.adapters.hl7.receiver import Receiver
+from surveillance.events.decode import decode_message
 from surveillance.events.identifiers import holds_identifier
+from surveillance.events.topics import Source
 
 HEAD = "MSH|^~\\&|PAS|RXX01|S|H|20240302090000||ADT^A01|77|P|2.4\r"
 
@@ -24,7 +26,7 @@ ODD = {
     "another kind of message": (message().replace(b"ADT^A01", b"ORU^R01"), "AR", "200"),
     "an unknown trigger": (message("A99"), "AR", "201"),
     "a version of the future": (message(version="3.0"), "AR", "203"),
-    "debugging": (message().replace(b"|P|2.4", b"|D|2.4"), "AR", "202"),
+    "another processing id": (message().replace(b"|P|2.4", b"|X|2.4"), "AR", "202"),
     "no control id": (message(control_id=""), "AR", "101"),
     "no PID": (message(pid="ZPI|1"), "AE", "100.*PID"),
     "no PV1": (message(pv1=None), "AE", "100.*PV1"),
@@ -82,7 +84,6 @@ TAKEN = {
     "a method of the hospital's own": (message(pv1=visit(method="XX")), "103.*PV1-4"),
     "a method that was agreed": (message(pv1=visit(method="E")), ""),
     "a diagnosis without a code": (message("A01", "1", "20240302090000", "DG1|1||^WORDS"), "103.*DG1-3"),
-    "training": (message().replace(b"|P|2.4", b"|T|2.4"), "training message"),
 }
 
 
@@ -114,7 +115,22 @@ def test_an_odd_message_is_taken_where_nothing_is_lost_by_it(
     assert told == "AA", answer
     assert all(words in answer for words in reason.split(".*"))
     assert reason or "ERR" not in answer
-    assert bool(taken) == (odd != "training")
+    assert taken
+
+
+@pytest.mark.parametrize("processing", ["T", "D", "T^T"])
+def test_a_training_or_debugging_message_becomes_a_test_record_and_leaves_no_trace(
+    receiver: Receiver, taken: Taken, processing: str
+) -> None:
+    tried = message(at="20240303090000").replace(b"|P|2.4", f"|{processing}|2.4".encode())
+    told, answer = answered(receiver, tried)
+    assert (told, "103" in answer, "never counted" in answer) == ("AA", True, True)
+    read = decode_message(taken["V0001"][0], Source("admission", PARTNER.id), PARTNER.organisation, NOW)
+    assert read.test
+    assert answered(receiver, message())[0] == "AA", "the same control id in earnest"
+    assert json.loads(taken["V0001"][1])["reported_at"].startswith("2024-03-02")
+    wrong = message("A01", "9").replace(b"|P|2.4", f"|{processing}|2.4".encode()).replace(b"PV1|", b"ZV1|")
+    assert answered(receiver, wrong)[0] == "AE", "a test is checked as anything else"
 
 
 def test_a_name_is_the_same_person_in_either_character_set(make_receiver: MakeReceiver) -> None:

@@ -16,8 +16,9 @@ from small_house import House, incident, message
 from surveillance import clockwork
 from surveillance.alerting.alert import Alert, Change
 from surveillance.configuration import Configuration, Region
+from surveillance.events.envelope import as_test
 from surveillance.geography.area import AreaTable
-from surveillance.store import alerts, audit, partners
+from surveillance.store import alerts, audit, partners, test_records
 from surveillance.store.tables import pending_evaluations
 from surveillance.store.tables import ticks as ticks_table
 from surveillance.use_case.model import Scope
@@ -269,3 +270,20 @@ def test_every_midnight_says_outside_the_database_how_the_audit_chain_ends(house
         house.service.tick()
     assert [line["head"] for line in logged if line["event"] == "audit head"] == [str(head)]
     assert REGISTRY.get_sample_value("surveillance_audit_entries") == 1
+
+
+def test_answers_to_test_records_go_after_their_time(house: House) -> None:
+    tried = message(5000, as_test(incident("r1"), "incident", "alpha", 1))
+    house.service.ingest([tried])
+
+    def kept() -> int:
+        with house.store.reading() as tx:
+            return len(test_records.listed(tx, "alpha"))
+
+    house.service.tick()
+    assert kept() == 1
+    house.now += timedelta(days=house.service.settings.test_record_days + 1)
+    house.service.tick()
+    assert kept() == 0
+    house.service.ingest([tried])
+    assert kept() == 0, "the ledger knows its message as handled"

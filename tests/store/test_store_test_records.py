@@ -36,3 +36,17 @@ def test_without_answers_nothing_is_written(store: Store) -> None:
         test_records.add(tx, [], _place, T0)
     with store.reading() as tx:
         assert test_records.listed(tx, "north") == []
+
+
+def test_answers_go_after_their_time_and_beyond_their_number_the_oldest_first(store: Store) -> None:
+    others = replace(RIGHT, topic="incidents.v1.south", partner="south")
+    many = [replace(RIGHT, offset=10 + n) for n in range(5)]
+    for at, trials in ((0, [RIGHT]), (10, [others]), (20, many)):
+        with store.transaction() as tx:
+            test_records.add(tx, trials, _place, T0 + minutes(at))
+    with store.transaction() as tx:
+        assert test_records.prune(tx, T0 + minutes(5), 3) == 3
+        assert test_records.prune(tx, T0 + minutes(5), 3) == 0
+    with store.reading() as tx:
+        assert test_records.listed(tx, "north") == many[:1:-1]
+        assert test_records.listed(tx, "south") == [others]

@@ -45,6 +45,7 @@ class Program:
     """A partner's program with a token."""
 
     def __init__(self, service: Service, account: str, grant: str) -> None:
+        self.service = service
         service.account(account, grant)
         self.token = service.register.make_token(account, "to hand in", "test")
         self.browser = service.browser()

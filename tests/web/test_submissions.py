@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from handing_in_web import COLUMNS, ROW, Program, event, lying_on, new_gateway, table, workbook
-from visiting import make_service
+from visiting import AUDIT_KEY, make_service
 
 from surveillance.configuration import Configuration
 from surveillance.kafka.admin import TopicSpec, create_topics
 from surveillance.kafka.broker import EmbeddedBroker
+from surveillance.store import audit
 from surveillance.store.database import Store
 from surveillance.submitting.shape import EXCEL_TYPE
 
@@ -111,6 +113,36 @@ def test_while_the_broker_is_away_a_submission_is_kept_and_told_to_be_pending(aw
     state = away.get(f"/api/partners/alpha/submissions/{answer.json['id']}")
     assert (state.status, state.json["state"]) == (200, "pending")
     assert away.get("/api/partners/alpha/submissions/0").status == 404
+
+
+def entered(program: Program) -> list[audit.Entry]:
+    """What the chain holds after a turn of the gateway's loop."""
+    program.service.app.state.gateway.enter(program.service.app.state.enter)
+    with program.service.store.reading() as tx:
+        audit.verify(tx, AUDIT_KEY)
+        return [entry for _, entry in audit.listed(tx, act="submitted")]
+
+
+def test_who_handed_in_what_is_in_the_audit_chain_and_nothing_of_what_it_said(away: Program) -> None:
+    body = json.dumps([event(f"c-{n}") for n in range(2)]).encode()
+    submission = away.post("/api/partners/alpha/incidents", body).json["id"]
+    away.post("/api/partners/alpha/incidents", b"[{}]")
+    many = json.dumps([event(f"d-{n}") for n in range(30)]).encode()
+    away.post("/api/partners/alpha/incidents", many)
+    named = {"partner": "alpha", "kind": "incident"}
+    latest, first = entered(away)
+    assert first.by.startswith("alpha-program/"), "the token is named beside its account"
+    assert first.subject == f"submission/{submission}"
+    assert first.facts == named | {"records": 2, "ids": ["c-0@1", "c-1@1"]}
+    assert latest.facts == named | {"records": 30, "ids": []}
+
+
+def test_submissions_at_once_are_all_in_the_audit_chain(away: Program) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        asked = [(f"c-{n}", json.dumps(event(f"c-{n}")).encode()) for n in range(40)]
+        answers = list(pool.map(lambda one: away.post("/api/partners/alpha/incidents", one[1]), asked))
+    assert {answer.status for answer in answers} == {202}
+    assert {f"submission/{a.json['id']}" for a in answers} == {e.subject for e in entered(away)}
 
 
 def test_what_is_too_large_or_of_no_known_kind_is_not_taken(away: Program, tmp_path: Path) -> None:

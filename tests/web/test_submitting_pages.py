@@ -101,9 +101,10 @@ def test_a_file_is_shown_as_it_was_read_and_sent_once_it_is_confirmed(alpha: Ser
     assert len(waiting(alpha)) == 1
     assert list((tmp_path / "spool" / "staged").iterdir()) == [], "the upload is gone"
     assert browser.get(path).status == 404
+    alpha.app.state.gateway.enter(alpha.app.state.enter)
     with alpha.store.reading() as tx:
-        acts = [(entry.by, entry.act) for _, entry in audit.listed(tx, limit=100)]
-    assert (WHO, "submitted") in acts
+        entries = [entry for _, entry in audit.listed(tx, act="submitted")]
+    assert [(e.by, e.facts["records"], e.facts["ids"]) for e in entries] == [(WHO, 1, ["c-1@1"])]
 
 
 def test_a_column_that_was_not_agreed_can_be_chosen_and_constants_stay(alpha: Service) -> None:

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from surveillance.adapters.encounter import version_of
-from surveillance.adapters.fhir.encounter import Setting, fields_of
+from surveillance.adapters.fhir.encounter import Setting, fields_of, is_test
 from surveillance.adapters.fhir.outcome import Issue, outcome_of
+from surveillance.adapters.fhir.pseudonymous import not_taken
 from surveillance.adapters.fhir.reading import Bundle, Resource, parse, read_bundle
-from surveillance.adapters.publishing import Partner, checked
+from surveillance.adapters.publishing import Partner, checked, tested
 from surveillance.events.refusal import Refused
 
 
@@ -42,6 +43,8 @@ def fhir_to_events(
     if isinstance(content, Issue):
         return Converted((), outcome_of([content], 0))
     found, issues = read_bundle(content)
+    if setting.pseudonymous and not issues:
+        issues += not_taken(found)
     events: list[tuple[str, bytes]] = []
     if not issues:  # else the resources are not what they seem
         issues += _strays(found)
@@ -66,6 +69,10 @@ def _event(
     except Refused as refused:
         words = [f"{fault.field}: {fault.rule}. {fault.fix}" for fault in refused.faults]
         return None, [*issues, *(Issue("business-rule", encounter.path, one) for one in words)]
+    if is_test(bundle, encounter):
+        marked = "marked as a test: checked and answered as a test record, never counted"
+        issues = [*issues, Issue("business-rule", encounter.path, marked, "information")]
+        value = tested(value, partner, version)
     return (fields["encounter_id"], value), issues
 
 

@@ -15,6 +15,7 @@ from surveillance.adapters.codes import (
 )
 from surveillance.adapters.fhir.outcome import Issue, Kind, Severity
 from surveillance.adapters.fhir.patient import about, read_patient
+from surveillance.adapters.fhir.pseudonymous import about_keyed
 from surveillance.adapters.fhir.reading import Bundle, Resource, dicts_at, text_at
 from surveillance.adapters.times import NotATime, Span, read_fhir_span
 from surveillance.events.pseudonym import Secret
@@ -55,12 +56,16 @@ _SYSTEMS = {
 
 @dataclass(frozen=True)
 class Setting:
-    """What has to be known beside a bundle. `site` is the ODS code where an encounter names none."""
+    """What has to be known beside a bundle. `site` is the ODS code where an encounter names none.
+
+    pseudonymous: it has left the hospital, and no more of a person may stand in it than their keys.
+    """
 
     secrets: Sequence[Secret]
     gazetteer: Gazetteer
     zone: ZoneInfo
     site: str | None = None
+    pseudonymous: bool = False
 
 
 @dataclass
@@ -101,9 +106,7 @@ def fields_of(
     reported = _reported(reader, [encounter, *conditions, *([patient] if patient else [])])
     fields = dict(_course(reader, reported)) if reported is not None else {}
     if fields and patient is not None:
-        arrived = datetime.fromisoformat(fields["arrived_at"])
-        person = read_patient(patient.content, setting.zone)
-        details, notes = about(person, patient, arrived, setting.secrets, setting.gazetteer, setting.zone)
+        details, notes = _about(encounter, patient, datetime.fromisoformat(fields["arrived_at"]), setting)
         fields |= details
         reader.issues += notes
     diagnoses = [coded for condition in conditions for coded in _diagnoses(reader, condition)]
@@ -115,14 +118,33 @@ def fields_of(
     return fields, reader.issues
 
 
+def _about(
+    encounter: Resource, patient: Resource, arrived: datetime, setting: Setting
+) -> tuple[dict[str, Any], list[Issue]]:
+    if setting.pseudonymous:
+        return about_keyed(encounter, patient, setting.gazetteer)
+    person = read_patient(patient.content, setting.zone)
+    return about(person, patient, arrived, setting.secrets, setting.gazetteer, setting.zone)
+
+
 def _why_not(content: Mapping[str, Any]) -> str | None:
     if text_at(content, "status") in _NOT_YET:
         return "the encounter is planned and has not begun"
     if text_at(content, "class", "code") not in (*_ATTENDANCES, *_ADMISSIONS):
         return "the class is no attendance or admission"
-    if any(text_at(tag, "code") == _TEST for tag in dicts_at(content, "meta", "security")):
-        return "the encounter is marked as a test"
     return None
+
+
+def is_test(bundle: Bundle, encounter: Resource) -> bool:
+    """Whether the sender marked the bundle, the encounter or its patient as a test (v3 ActReason HTEST)."""
+    patient = bundle.find(encounter.content.get("subject"), encounter)
+    marked = [bundle.content, encounter.content, *([patient.content] if patient else [])]
+    return any(map(_has_test_mark, marked))
+
+
+def _has_test_mark(content: Mapping[str, Any]) -> bool:
+    marks = dicts_at(content, "meta", "security") + dicts_at(content, "meta", "tag")
+    return any(text_at(mark, "code") == _TEST for mark in marks)
 
 
 def _course(reader: _Reader, reported: datetime) -> Iterator[tuple[str, Any]]:
@@ -222,8 +244,13 @@ def _conditions(reader: _Reader) -> Iterator[Resource]:
     ]
     for condition in reader.bundle.all("Condition"):
         of = reader.bundle.find(condition.content.get("encounter"), condition)
-        if condition in mine or of is reader.encounter:
-            yield condition
+        if condition not in mine and of is not reader.encounter:
+            continue
+        if _has_test_mark(condition.content) and not is_test(reader.bundle, reader.encounter):
+            words = "marked as a test: the encounter, which is none, is published without it"
+            reader.tell("business-rule", condition.path, words, "information")
+            continue
+        yield condition
 
 
 def _diagnoses(reader: _Reader, condition: Resource) -> Iterator[dict[str, str]]:

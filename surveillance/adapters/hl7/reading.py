@@ -27,6 +27,7 @@ from surveillance.adapters.hl7.answer import (
 )
 
 NULL = '""'  # a sender takes a value back; an empty field says nothing about it
+TEST_IDS = ("T", "D")  # HL7 table 0103: training and debugging
 _CHARACTER_SETS = {"8859/1": "latin-1", "8859/15": "iso-8859-15", "UNICODE UTF-8": "utf-8", "ASCII": "ascii"}
 _VERSION = re.compile(r"2\.[1-8](?:\.[12])?", re.ASCII)
 _SIGN = re.compile(r"[!#$%&*/:;<=>?@\\^_`|~\[\]{}]")
@@ -143,8 +144,8 @@ def _check_heading(head: Segment, heading: Heading) -> None:
     reasons = []
     if not _VERSION.fullmatch(heading.version):
         reasons.append(Reason(VERSION_UNKNOWN, "MSH-12", "the version is none from 2.1 to 2.8"))
-    if heading.processing_id[:1] not in "PT":
-        words = "only P (production) is taken, and T (training), which is checked and not published"
+    if heading.processing_id[:1] not in ("P", *TEST_IDS):
+        words = "only P (production), T (training) and D (debugging) are taken"
         reasons.append(Reason(PROCESSING_ID, "MSH-11", words))
     if head.text(9) != "ADT":
         reasons.append(Reason(TYPE_UNKNOWN, "MSH-9", "only ADT messages are taken"))

@@ -21,9 +21,9 @@ from surveillance.adapters.hl7.answer import (
     written,
 )
 from surveillance.adapters.hl7.dialect import Dialect
-from surveillance.adapters.hl7.reading import Message, Refusal, read_heading, read_message
+from surveillance.adapters.hl7.reading import TEST_IDS, Message, Refusal, read_heading, read_message
 from surveillance.adapters.journal import Journal
-from surveillance.adapters.publishing import Away, Deliver, Partner, checked
+from surveillance.adapters.publishing import Away, Deliver, Partner, checked, tested
 from surveillance.events.pseudonym import Secret
 from surveillance.events.refusal import Fault, Refused
 from surveillance.geography.lookup import Gazetteer
@@ -45,8 +45,8 @@ _PLACES = {
 }
 
 
-class _Training(Exception):
-    """The message was checked, and is not to be published."""
+class _Tested(Exception):
+    """The message was a test: the journal is to know nothing of it."""
 
 
 @dataclass
@@ -97,12 +97,12 @@ class Receiver:
             with self.journal.transaction():
                 notes = self._publish(message)
                 self.journal.remember(name, content, self.clock())
-                if _is_training(message):
-                    raise _Training
-        except _Training:
+                if _is_test(message):
+                    raise _Tested
+        except _Tested:
             notes = (
                 *notes,
-                Reason(NOT_IN_TABLE, "MSH-11", "a training message: checked, not published", "I"),
+                Reason(NOT_IN_TABLE, "MSH-11", "a test message: published as a test, never counted", "I"),
             )
         except Away as away:
             log.warning("no broker: the sender keeps the message", reason=str(away))
@@ -121,13 +121,13 @@ class Receiver:
         for said in told.said:
             self.journal.add(said, told.patients)
         for encounter in dict.fromkeys((*(said.encounter_id for said in told.said), *touched)):
-            self._publish_one(encounter, training=_is_training(message))
+            self._publish_one(encounter, test=_is_test(message))
         if told.merged and not touched:
             words = "no encounter of the merged patient is known yet; nothing was published"
             return (*told.notes, Reason(NOT_IN_TABLE, "MRG-1", words, "I"))
         return told.notes
 
-    def _publish_one(self, encounter: str, *, training: bool) -> None:
+    def _publish_one(self, encounter: str, *, test: bool) -> None:
         all_said = self.journal.said_of(encounter)
         state = {"residence_area": {"missing": "unknown"}} | state_after(all_said)
         if "arrived_at" not in state:
@@ -135,8 +135,7 @@ class Receiver:
             raise Refusal("AE", Reason(FIELD_MISSING, "PV1-44", words))
         version = version_of(datetime.fromisoformat(state["reported_at"]), self.journal.version(encounter))
         value = checked(state, self.partner, self.gazetteer, version, self.clock())
-        if not training:
-            self.deliver(encounter, value)
+        self.deliver(encounter, tested(value, self.partner, version) if test else value)
         self.journal.published(encounter, version)
 
 
@@ -150,8 +149,9 @@ def _name(message: Message) -> str:
     return "\x1f".join((heading.sender, heading.facility, heading.control_id, sent))
 
 
-def _is_training(message: Message) -> bool:
-    return message.heading.processing_id[:1] == "T"
+def _is_test(message: Message) -> bool:
+    """HL7 table 0103: T is training, D debugging."""
+    return message.heading.processing_id[:1] in TEST_IDS
 
 
 def _in_places(fault: Fault) -> Reason:

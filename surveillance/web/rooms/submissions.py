@@ -33,7 +33,7 @@ Sender = Annotated[Person, needs(Permission.SUBMIT)]
 KINDS: tuple[Kind, ...] = ("incident", "admission")
 _FILE_FIX, _NO_RECORD = "Correct the file or the mapping", "A submission has records"
 _TABLE_SCHEMA = {"schema": {"type": "string", "format": "binary"}}
-_ANSWERS: dict[int | str, dict[str, Any]] = PROBLEMS | {
+ANSWERS: dict[int | str, dict[str, Any]] = PROBLEMS | {
     200: {"model": Submission, "description": "The broker has acknowledged every record"},
     202: {
         "model": Submission,
@@ -92,7 +92,7 @@ def _add_kind(app: FastAPI, house: House, kind: Kind) -> None:
     @app.post(
         f"/api/partners/{{partner}}/{kind}s",
         response_model=Submission,
-        responses=_ANSWERS,
+        responses=ANSWERS,
         tags=["Submissions"],
         name=f"submit_{kind}s",
         openapi_extra={"requestBody": {"required": True, "content": _content(kind)}},

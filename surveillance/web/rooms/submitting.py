@@ -117,7 +117,7 @@ def _add_upload(app: FastAPI, house: House) -> None:
         if isinstance(done, Refusal):
             return _upload_page(house, person, mine, found, 422)
         remove_upload(gateway.staged, found.id)
-        return _sent(house, person, mine, done)
+        return _sent(mine, done)
 
     @app.post(path + "/remove", include_in_schema=False)
     def remove(person: Sender, partner: str, upload: str) -> Response:
@@ -146,7 +146,7 @@ def _add_form(app: FastAPI, house: House) -> None:
             return _form_page(house, person, mine, kind, typed, None, 507)
         if isinstance(done, Refusal):
             return _form_page(house, person, mine, kind, typed, done, 422)
-        return await run_in_threadpool(_sent, house, person, mine, done)
+        return _sent(mine, done)
 
 
 def _choose(gateway: Gateway, feed: Feed, upload: Upload, given: dict[str, str]) -> None:
@@ -297,6 +297,5 @@ def _plain(named: str) -> str:
     return named.partition(" (")[2].removesuffix(")") or named
 
 
-def _sent(house: House, person: Person, partner: Partner, done: Accepted) -> Response:
-    house.record(person, "submitted", f"submission/{done.id}", partner=partner.id, records=done.records)
+def _sent(partner: Partner, done: Accepted) -> Response:
     return RedirectResponse(f"/partners/{partner.id}/submissions/{done.id}", 303)

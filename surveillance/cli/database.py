@@ -1,0 +1,72 @@
+"""surveillance db: the database brought up to date, checked, copied, built anew."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from surveillance.answering import measure_stored
+from surveillance.cli.errors import Mistake
+from surveillance.cli.keys import desk_keys
+from surveillance.configuration import load_configuration
+from surveillance.settings import Settings
+from surveillance.store import audit
+from surveillance.store.database import Store
+from surveillance.upkeep.verifying import Keys, verify
+
+app = typer.Typer(no_args_is_help=True)
+
+
+def add_to(commands: typer.Typer) -> None:
+    """Adds these commands."""
+    commands.add_typer(app, name="db", help="The database.")
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """The database of the settings, closed at the end."""
+    store = Store.open(settings.database_url.get_secret_value())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@app.command("upgrade")
+def upgrade() -> None:
+    """Bring the database's schema up to date."""
+    with opened(Settings()) as store:
+        store.upgrade()
+        measure_stored(store)
+    typer.echo("the schema is up to date")
+
+
+@app.command("verify")
+def verify_database(
+    sample: Annotated[
+        int, typer.Option(min=0, help="Compare so many records with what follows from them; 0: all.")
+    ] = 10_000,
+    head: Annotated[str, typer.Option(help="SEQUENCE:MAC of the audit chain, as it was published.")] = "",
+) -> None:
+    """Check the schema, the audit chain, published counts, the ledger, alerts and the line list. Exit code 1
+    where anything is not as it should be. A worker may go on meanwhile."""
+    settings = Settings()
+    keys, configuration = Keys(*desk_keys(settings)), load_configuration(settings.config_dir)
+    faults = 0
+    with opened(settings) as store:
+        for check in verify(store, configuration, keys, sample or None, published_head(head)):
+            typer.echo(
+                f"{'NO' if check.faults else 'ok'}  {check.about}: {'; '.join(check.faults) or check.found}"
+            )
+            faults += len(check.faults)
+    if faults:
+        raise typer.Exit(1)
+
+
+def published_head(text: str) -> audit.Head | None:
+    """The head of the audit chain that was given, if one was. Raises Mistake."""
+    try:
+        return audit.Head.parse(text) if text else None
+    except ValueError as error:
+        raise Mistake(f"--head: {error}") from error

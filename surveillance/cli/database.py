@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +14,7 @@ from surveillance.cli.keys import desk_keys
 from surveillance.configuration import load_configuration
 from surveillance.settings import Settings
 from surveillance.store import audit
+from surveillance.store.copies import back_up, restore
 from surveillance.store.database import Store
 from surveillance.upkeep.verifying import Keys, verify
 
@@ -62,6 +65,38 @@ def verify_database(
             faults += len(check.faults)
     if faults:
         raise typer.Exit(1)
+
+
+@app.command("backup")
+def backup(
+    to: Annotated[Path, typer.Argument(help="A new file, or a directory: the file's name holds the time.")],
+) -> None:
+    """Copy the whole database into one file, which only you can read. Nothing has to stop meanwhile."""
+    with opened(Settings()) as store:
+        store.check_schema()
+        made = back_up(store, to, datetime.now(UTC))
+    typer.echo(f"{made}: {made.stat().st_size} bytes")
+    typer.echo("what it holds is about people: encrypt it before it leaves this machine")
+
+
+@app.command("restore")
+def restore_database(
+    source: Annotated[Path, typer.Argument(help="A file that `db backup` made.")],
+    over: Annotated[bool, typer.Option("--over", help="Replace all that the database holds.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Put a backup back. Workers and pages must be stopped. The worker that starts next fetches from the
+    topics what came after the backup."""
+    if over and not yes:
+        typer.confirm("All that the database holds now will be gone. Restore over it?", abort=True)
+    with opened(Settings()) as store:
+        restore(store, source, over)
+        store.upgrade()
+        measure_stored(store)
+    typer.echo("restored, and the schema is up to date; check it with: surveillance db verify")
+    typer.echo(
+        "records that were erased after the backup are back: erase them again before you start a worker"
+    )
 
 
 def published_head(text: str) -> audit.Head | None:

@@ -27,6 +27,7 @@ _OURS = {
     "surveillance.service": ("Outage",),
     "surveillance.store.alerts": ("StaleAlert",),
     "surveillance.store.audit": ("Broken",),
+    "surveillance.store.copies": ("CopyFault",),
     "surveillance.store.database": ("UrlFault",),
     "surveillance.store.deliveries": ("NoReplay",),
     "surveillance.store.erasures": ("KeyChanged",),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,14 @@ import typer
 from surveillance.answering import measure_stored
 from surveillance.cli.errors import Mistake
 from surveillance.cli.keys import desk_keys
-from surveillance.configuration import load_configuration
+from surveillance.configuration import Configuration, load_configuration
+from surveillance.kafka.reader import read_range
+from surveillance.service import build_service
 from surveillance.settings import Settings
-from surveillance.store import audit
+from surveillance.store import audit, exports, schema
 from surveillance.store.copies import back_up, restore
 from surveillance.store.database import Store
+from surveillance.upkeep import rebuilding
 from surveillance.upkeep.verifying import Keys, verify
 
 app = typer.Typer(no_args_is_help=True)
@@ -97,6 +101,55 @@ def restore_database(
     typer.echo(
         "records that were erased after the backup are back: erase them again before you start a worker"
     )
+
+
+@app.command("export")
+def export(to: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
+    """Write down what no topic gives back: what people decided and erased, alerts, what was told and
+    published. Do it often, so that `db rebuild --from-topics` can put it back."""
+    with opened(Settings()) as store, store.reading() as tx:
+        schema.check(tx)
+        rows, head = exports.write(tx, to, datetime.now(UTC)), audit.head(tx)
+    typer.echo(f"{to}: {rows} rows; head of the audit chain {head}")
+
+
+@app.command("rebuild")
+def rebuild_database(
+    from_topics: Annotated[
+        bool, typer.Option("--from-topics", help="Fill an empty database from the topics.")
+    ] = False,
+    source: Annotated[
+        Path | None, typer.Option("--export", help="With --from-topics: the newest file of `db export`.")
+    ] = None,
+    head: Annotated[str, typer.Option(help="With --export: the newest head that was published.")] = "",
+) -> None:
+    """Write all that follows from the records anew. Workers wait meanwhile, and then look at everything once
+    more."""
+    settings = Settings()
+    configuration = load_configuration(settings.config_dir)
+    if from_topics:
+        _refill(settings, configuration, source, head)
+        return
+    with opened(settings) as store:
+        store.check_schema()
+        rebuilt = rebuilding.rebuild(store, configuration, datetime.now(UTC))
+    typer.echo(f"rebuilt from {rebuilt} records; check it with: surveillance db verify")
+
+
+def _refill(settings: Settings, configuration: Configuration, source: Path | None, head: str) -> None:
+    """An empty database filled from an export, then from the topics."""
+    if source is None:
+        raise Mistake("--export: missing. Without it what was erased would come back: name the newest export")
+    service = build_service(settings.model_copy(update={"replay": True}), configuration)
+    service.store.check_schema()
+    ends = service.logs.ends()  # before anything is written: a broker that is away leaves the database empty
+    rows = rebuilding.read_export(service.store, source, Keys(*desk_keys(settings)), published_head(head))
+    typer.echo(f"{rows} rows of {source} are back")
+    read = partial(read_range, settings.kafka)
+    handled = rebuilding.refill(service.store, ends, read, service.ingest, service.clock)
+    rebuilding.finish(service.store, configuration, service.clock())
+    service.close()
+    typer.echo(f"{handled} messages handled; check it with: surveillance db verify")
 
 
 def published_head(text: str) -> audit.Head | None:

@@ -31,8 +31,10 @@ _OURS = {
     "surveillance.store.database": ("UrlFault",),
     "surveillance.store.deliveries": ("NoReplay",),
     "surveillance.store.erasures": ("KeyChanged",),
+    "surveillance.store.exports": ("ExportFault",),
     "surveillance.store.responses": ("StaleTask",),
     "surveillance.store.schema": ("SchemaFault",),
+    "surveillance.upkeep.rebuilding": ("Stuck",),
     "surveillance.use_case.fault": ("ConfigError",),
 }
 

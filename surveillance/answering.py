@@ -41,7 +41,7 @@ def answer(
     """Answers the messages of a batch that are new. Call it when versions and dead letters are stored."""
     _mend(tx, accepted, letters, intake.now)
     wanted = {partner.id for partner in configuration.partners.values() if partner.receipts}
-    if wanted:
+    if wanted and intake.answers:
         made = [
             *_of_accepted(accepted, outcomes),
             *_of_refused(new, letters),

@@ -43,7 +43,8 @@ class Intake:
 
     place: the log that a topic and partition is now. repaired: the ledger lacked these messages.
     unstorable: the database refused them before, so they become dead letters. evaluates: whether the cases
-    that they touch are evaluated, unless the messages are history.
+    that they touch are evaluated, unless the messages are history. answers: whether partners that want
+    receipts are owed them.
     """
 
     place: Callable[[str, int], LogPlace]
@@ -53,6 +54,7 @@ class Intake:
     repaired: bool = False
     unstorable: bool = False
     evaluates: bool = True
+    answers: bool = True
 
 
 def read_message(message: Message, configuration: Configuration, intake: Intake) -> Read:

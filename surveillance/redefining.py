@@ -51,12 +51,13 @@ def apply_definitions(store: Store, configuration: Configuration, now: datetime)
     with store.transaction() as tx:
         save_definitions(tx, wanted)
         if rewritten:
-            pending.request(tx, _every_look(configuration, now), now)
+            pending.request(tx, every_look(configuration, now), now)
     log.info("line list written under the definitions as they are now", records=rewritten)
     return True
 
 
-def _every_look(configuration: Configuration, now: datetime) -> list[pending.Request]:
+def every_look(configuration: Configuration, now: datetime) -> list[pending.Request]:
+    """A look at every use case in every scope as of today."""
     return [
         pending.Request(use_case.id, scope, now.astimezone(configuration.regions[scope].zone).date())
         for use_case in configuration.use_cases.values()

@@ -16,7 +16,7 @@ from surveillance.line_list.merges import merge_targets
 from surveillance.line_list.quality import quality_of
 from surveillance.line_list.record import Case, Exclusion, RecordKey, RecordVersion
 from surveillance.line_list.versions import Outcome, revise
-from surveillance.store import line_list, quality
+from surveillance.store import line_list, quality, records
 from surveillance.store.database import Transaction
 from surveillance.store.line_list import ListedRow
 
@@ -53,10 +53,28 @@ def revise_line_list(
 
 
 def relist(tx: Transaction, keys: Collection[RecordKey], configuration: Configuration, now: datetime) -> None:
-    """Rewrites the rows of stored records, as a configuration that has changed needs. Idempotent."""
-    line_list.lock(tx, keys)
+    """Rewrites all that follows from stored records but their merges, as a configuration that has changed, or
+    a content that forgot another record, needs. Idempotent."""
+    numbers = line_list.lock(tx, keys)
     known = line_list.versions_of(tx, keys)
+    quality.save(tx, {key: quality_of(versions) for key, versions in known.items()}, numbers)
     _rewrite(tx, known.keys(), known, configuration, now)
+
+
+@dataclass(frozen=True)
+class Following:
+    """What follows from the stored versions of some records, by the code and the definitions of now."""
+
+    rows: tuple[ListedRow, ...]
+    versions: Versions
+
+
+def following(tx: Transaction, keys: Collection[RecordKey], configuration: Configuration) -> Following:
+    """What the line list should hold of these records and of all that merges connect with them. Reads only."""
+    groups = records.groups_of(tx, keys)
+    known = line_list.versions_of(tx, {key for group in groups for key in group})
+    split = [{key: known[key] for key in group if key in known} for group in groups]
+    return Following(tuple(row for group in split for row in _rows(group, configuration)), known)
 
 
 def _rewrite(

@@ -128,6 +128,7 @@ class Service:
                     repaired=repaired,
                     unstorable=refuse,
                     evaluates=not self.settings.replay,
+                    answers=not self.settings.replay,
                 ),
             )
 

@@ -11,7 +11,8 @@ from surveillance.cli.errors import explain
 # Module -> its commands. Only the module of the command that is asked for is loaded: a worker does without
 # the pages, and a scan without any of the service.
 _MODULES: Mapping[str, tuple[str, ...]] = {
-    "operate": ("worker", "web", "broker", "check", "warm", "db", "topics"),
+    "operate": ("worker", "web", "broker", "check", "warm", "topics"),
+    "database": ("db",),
     "contract": ("contract",),
     "publish": ("publish", "backfill"),
     "partners": ("partners",),

@@ -27,11 +27,14 @@ _OURS = {
     "surveillance.service": ("Outage",),
     "surveillance.store.alerts": ("StaleAlert",),
     "surveillance.store.audit": ("Broken",),
+    "surveillance.store.copies": ("CopyFault",),
     "surveillance.store.database": ("UrlFault",),
     "surveillance.store.deliveries": ("NoReplay",),
     "surveillance.store.erasures": ("KeyChanged",),
+    "surveillance.store.exports": ("ExportFault",),
     "surveillance.store.responses": ("StaleTask",),
     "surveillance.store.schema": ("SchemaFault",),
+    "surveillance.upkeep.rebuilding": ("Stuck",),
     "surveillance.use_case.fault": ("ConfigError",),
 }
 

@@ -14,7 +14,6 @@ import structlog
 import typer
 from prometheus_client import start_http_server
 
-from surveillance.answering import measure_stored
 from surveillance.cli.errors import Mistake
 from surveillance.cli.granting import grant_access
 from surveillance.configuration import Configuration, load_configuration
@@ -27,13 +26,12 @@ from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.log import configure_logging
 from surveillance.service import build_service
 from surveillance.settings import Settings
-from surveillance.store.database import Store, transient
+from surveillance.store.database import transient
 from surveillance.use_case.fault import ConfigError
 from surveillance.web.provider import load_provider
 
 log = structlog.get_logger()
 
-db_app = typer.Typer(no_args_is_help=True)
 topics_app = typer.Typer(no_args_is_help=True)
 
 
@@ -41,7 +39,6 @@ def add_to(app: typer.Typer) -> None:
     """Adds these commands."""
     for command in (worker, web, broker, check, warm):
         app.command()(command)
-    app.add_typer(db_app, name="db", help="The database.")
     app.add_typer(topics_app, name="topics", help="The topics.")
 
 
@@ -159,15 +156,6 @@ def warm() -> None:
     permutation.warm()
     poisson.warm()
     warm_scan()
-
-
-@db_app.command("upgrade")
-def db_upgrade() -> None:
-    """Bring the database's schema up to date."""
-    store = Store.open(Settings().database_url.get_secret_value())
-    store.upgrade()
-    measure_stored(store)
-    typer.echo("the schema is up to date")
 
 
 @topics_app.command("create")

@@ -18,6 +18,7 @@ from surveillance.store.statements import chunks, insert_into, insert_missing
 from surveillance.store.tables import alert_history, alerts
 from surveillance.store.tables_cases import alert_members
 
+_PAGE = 500
 _ENDED = (State.CLOSED.value, State.NOT_A_CLUSTER.value, State.MERGED.value)
 
 
@@ -179,6 +180,14 @@ def count_by_state(tx: Transaction) -> dict[tuple[str, State], int]:
     by = (alerts.c.use_case, alerts.c.state)
     rows = tx.execute(select(*by, func.count()).group_by(*by))
     return {(use_case, State(state)): count for use_case, state, count in rows}
+
+
+def relist_members(tx: Transaction) -> None:
+    """Writes down anew which records are members of which alert, as the alerts say. Idempotent."""
+    tx.execute(delete(alert_members))
+    found = tx.execute(select(alerts.c.alert).order_by(alerts.c.id)).yield_per(_PAGE).scalars()
+    for some in chunks(found, _PAGE):
+        _write_members(tx, [alert_from_json(stored) for stored in some])
 
 
 def _change(row: Row[Any]) -> AlertChange:

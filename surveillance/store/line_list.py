@@ -52,9 +52,11 @@ __all__ = [
     "lock",
     "merged_groups",
     "pairs_among",
+    "persons_of",
     "propose_duplicates",
     "records_sharing",
     "replace_rows",
+    "rows_of",
     "save_merges",
     "save_versions",
     "versions_of",
@@ -252,6 +254,30 @@ def ever_known(tx: Transaction, use_case: str) -> list[ListedRow]:
     )
     found = [ListedRow(_case(case), since, until) for *case, since, until in rows]
     return sorted(found, key=lambda row: (row.known_from, row.entry.key, row.entry.place))
+
+
+def rows_of(tx: Transaction, keys: Collection[RecordKey]) -> list[ListedRow]:
+    """All that is listed of these records, also what was known earlier; in no order."""
+    numbers = numbers_of(tx, keys)
+    found: list[ListedRow] = []
+    for some in chunks(sorted(numbers.values())):
+        rows = tx.execute(
+            select(*_ENTRY, line_list.c.reason, line_list.c.known_from, line_list.c.known_until)
+            .select_from(_JOINED)
+            .where(line_list.c.record.in_(some))
+        )
+        found.extend(ListedRow(_entry(entry), since, until) for *entry, since, until in rows)
+    return found
+
+
+def persons_of(tx: Transaction, keys: Collection[RecordKey]) -> set[tuple[str, RecordKey]]:
+    """The person keys that these records bear, as stored."""
+    numbers = {number: key for key, number in numbers_of(tx, keys).items()}
+    found: set[tuple[str, RecordKey]] = set()
+    for some in chunks(sorted(numbers)):
+        rows = tx.execute(select(person_records).where(person_records.c.record.in_(some)))
+        found.update((row.person_key, numbers[row.record]) for row in rows)
+    return found
 
 
 def current_entries(tx: Transaction, keys: Collection[RecordKey]) -> list[Case | Exclusion]:

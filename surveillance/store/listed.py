@@ -1,6 +1,6 @@
 """Under which definition of each use case the line list was written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from sqlalchemy import delete, insert, select
 
@@ -31,3 +31,14 @@ def keys_after(tx: Transaction, number: int, limit: int) -> tuple[list[RecordKey
         .limit(limit)
     ).all()
     return [RecordKey(*row[1:]) for row in rows], rows[-1][0] if rows else number
+
+
+def keys_spread(tx: Transaction, step: int, first: int) -> Iterator[list[RecordKey]]:
+    """Every `step`-th record from the `first` on, in the order of their numbers, a thousand at a time."""
+    after, seen = 0, 0
+    while True:
+        keys, after = keys_after(tx, after, 1_000)
+        yield [key for place, key in enumerate(keys, seen) if place % step == first % step]
+        seen += len(keys)
+        if len(keys) < 1_000:
+            return

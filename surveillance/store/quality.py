@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, case, func, select
 from surveillance.line_list.quality import FIELDS, Quality
 from surveillance.line_list.record import RecordKey
 from surveillance.store.database import Transaction
-from surveillance.store.statements import execute_many, insert_into
+from surveillance.store.statements import chunks, execute_many, insert_into
 from surveillance.store.tables import record_versions, records
 from surveillance.store.tables_answers import record_quality
 
@@ -27,6 +27,16 @@ def save(tx: Transaction, found: Mapping[RecordKey, Quality], numbers: Mapping[R
         statement.on_conflict_do_update(index_elements=["record"], set_=changed),
         [_row(numbers[key], key, quality) for key, quality in sorted(found.items())],
     )
+
+
+def stored(tx: Transaction, numbers: Mapping[RecordKey, int]) -> dict[RecordKey, Quality]:
+    """What is stored of these records; one that was not measured is left out."""
+    by_number = {number: key for key, number in numbers.items()}
+    found: dict[RecordKey, Quality] = {}
+    for some in chunks(sorted(by_number)):
+        rows = tx.execute(select(record_quality).where(record_quality.c.record.in_(some)))
+        found |= {by_number[r.record]: Quality(r.month, r.delay_hours, r.fields) for r in rows}
+    return found
 
 
 def unmeasured(tx: Transaction, after: int, limit: int) -> dict[int, RecordKey]:

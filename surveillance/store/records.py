@@ -99,6 +99,24 @@ def merged_groups(tx: Transaction, keys: Collection[RecordKey]) -> list[frozense
         locked |= connected
 
 
+def groups_of(tx: Transaction, keys: Collection[RecordKey]) -> list[frozenset[RecordKey]]:
+    """As `merged_groups`, for reading only: nothing is locked."""
+    edges = _connected(tx, keys)
+    connected = {*keys, *(key for edge in edges for key in edge)}
+    return [frozenset(group) for group in components(sorted(connected), sorted(edges))]
+
+
+def merges_of(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, set[RecordKey]]:
+    """The records that each of these was ever merged into, as stored; one without any is left out."""
+    found: defaultdict[RecordKey, set[RecordKey]] = defaultdict(set)
+    columns = (*(records.c[n] for n in RecordKey._fields), *(merges.c[n] for n in RecordKey._fields))
+    joined = select(*columns).join(merges, merges.c.record == records.c.record)
+    for condition in _in(records.c, keys):
+        for row in tx.execute(joined.where(condition)):
+            found[RecordKey(*row[:3])].add(RecordKey(*row[3:]))
+    return dict(found)
+
+
 def merged_with(tx: Transaction, key: RecordKey) -> list[RecordKey]:
     """The other records that merges ever connected with this one, sorted; nothing is locked."""
     edges = _connected(tx, {key})

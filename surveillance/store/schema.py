@@ -41,11 +41,16 @@ def upgrade(connection: Connection) -> None:
 def check(connection: Connection) -> None:
     """Raises SchemaFault unless the database is at this code's revision."""
     needed = ScriptDirectory.from_config(_configuration()).get_current_head()
-    found = MigrationContext.configure(connection).get_current_revision()
+    found = revision(connection)
     if found != needed:
         raise SchemaFault(
             f"the database is at schema {found or 'none'}, this code needs {needed}: surveillance db upgrade"
         )
+
+
+def revision(connection: Connection) -> str | None:
+    """The database's revision; None: it has no schema."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _configuration() -> Config:

@@ -67,6 +67,9 @@ NOT_PASSED = {  # fixed by the file itself, or of use by hand only
     *("batch_messages", "batch_wait_seconds", "fetch_wait_ms", "repair_after_seconds"),
     "evaluation_lease_seconds",
     *("spool_megabytes", "upload_megabytes"),  # their defaults suit one machine
+    # Its own database is plain too, and its secrets come from .env.
+    *("database_url_file", "database_password", "database_password_file", "database_tls", "database_ca_file"),
+    *("dead_letter_key_file", "audit_key_file", "session_key_file", "oidc_secret_file"),
     # The file's own Kafka is plain, on a network of its own; another one's settings come with its address.
     *("kafka_security", "kafka_ca_file", "kafka_user", "kafka_password", "kafka_password_file"),
     *("kafka_service_user", "kafka_gateway_user"),

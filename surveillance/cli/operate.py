@@ -27,7 +27,7 @@ from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.log import configure_logging
 from surveillance.service import build_service
 from surveillance.settings import Settings
-from surveillance.store.database import Store, transient
+from surveillance.store.database import Store, refusal, transient
 from surveillance.use_case.fault import ConfigError
 from surveillance.web.provider import load_provider
 
@@ -79,12 +79,14 @@ def _keep_what_is_loaded() -> None:
 
 
 def _wait_for_database(check: Callable[[], None]) -> None:
-    """Runs the check, again each second while the database is away: both may have been started together."""
+    """Runs the check, again each second while the database is away: both may have been started together.
+
+    One that turns us away is a mistake in the settings, and no outage."""
     while True:
         try:
             return check()
         except Exception as error:
-            if not transient(error):
+            if not transient(error) or refusal(error):
                 raise
             log.warning("waiting for the database", reason=type(error).__name__)
             time.sleep(1.0)
@@ -164,7 +166,7 @@ def warm() -> None:
 @db_app.command("upgrade")
 def db_upgrade() -> None:
     """Bring the database's schema up to date."""
-    store = Store.open(Settings().database_url.get_secret_value())
+    store = Store.open(Settings().database)
     store.upgrade()
     measure_stored(store)
     typer.echo("the schema is up to date")

@@ -124,11 +124,27 @@ class Settings(BaseSettings):
     )
     metrics_host: str = Field(default="127.0.0.1", description="where Prometheus metrics listen")
     metrics_port: int = Field(default=9464, ge=0, le=65535, description="0 for none")
+    metrics_cert_file: Path | None = Field(
+        default=None, description="certificate, in PEM, of the metrics; none: they are served without TLS"
+    )
+    metrics_key_file: Path | None = Field(
+        default=None, description="its key, in PEM, where metrics_cert_file does not hold it"
+    )
+    metrics_client_ca_file: Path | None = Field(
+        default=None, description="certificates that vouch for who may read metrics; none: whoever asks"
+    )
     web_host: str = Field(default="127.0.0.1", description="where the leads' pages listen")
     web_port: int = Field(default=8080, ge=1, le=65535)
     web_url: str = Field(
         default="http://127.0.0.1:8080",
         description="the public address of the pages: links in email and webhooks begin with it",
+    )
+    web_cert_file: Path | None = Field(
+        default=None,
+        description="certificate, in PEM, of the pages; none: a proxy in front of them ends TLS",
+    )
+    web_key_file: Path | None = Field(
+        default=None, description="its key, in PEM, where web_cert_file does not hold it"
     )
     mail_host: str | None = Field(
         default=None, description="mail server that takes the service's email; needed for channel email"
@@ -147,6 +163,9 @@ class Settings(BaseSettings):
     )
     mail_ca_file: Path | None = Field(
         default=None, description="certificates that vouch for the mail server; none: the system's"
+    )
+    webhook_ca_file: Path | None = Field(
+        default=None, description="certificates that vouch for webhooks' receivers; none: the system's"
     )
     spool_dir: Path = Field(
         default=Path("var/spool"),

@@ -8,15 +8,15 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import structlog
 import typer
-from prometheus_client import start_http_server
 
 from surveillance.answering import measure_stored
 from surveillance.cli.errors import Mistake
 from surveillance.cli.granting import grant_access
+from surveillance.cli.listening import serve_metrics, web_options
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.delivery.registry import unmet_needs
 from surveillance.detection.scan import permutation, poisson
@@ -65,7 +65,7 @@ def worker() -> None:
         poisson.warm()
     _keep_what_is_loaded()
     if settings.metrics_port:
-        start_http_server(settings.metrics_port, settings.metrics_host)
+        serve_metrics(settings, settings.metrics_port)
     code = run(settings, service)
     service.close()
     raise typer.Exit(code)
@@ -101,6 +101,7 @@ def web() -> None:
 
     settings = Settings()
     configure_logging(settings.log_format)
+    options = web_options(settings)
     pages = make_pages(settings)
     tell_of_first_account(settings)
     _keep_what_is_loaded()
@@ -108,25 +109,13 @@ def web() -> None:
     stop = threading.Event()
     draining = threading.Thread(target=pages.state.gateway.run, args=(stop,), daemon=True)
     draining.start()
-    uvicorn.run(
-        pages,
-        host=settings.web_host,
-        port=settings.web_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        **proxies_of(settings),
-    )
-    stop.set()
-    draining.join(10.0)  # what it is publishing is published; what is not waits on the disk
-
-
-def proxies_of(settings: Settings) -> dict[str, Any]:
-    """Whose word for where a request came from the server believes; nobody's where none is named."""
-    return {
-        "proxy_headers": bool(settings.trusted_proxies),
-        "forwarded_allow_ips": settings.trusted_proxies or None,
-    }
+    # uvicorn sends itself again the signal that ended it, once it has answered what was asked.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        uvicorn.run(pages, **options)
+    finally:
+        stop.set()
+        draining.join(10.0)  # what it is publishing is published; what is not waits on the disk
 
 
 def broker(port: Annotated[int, typer.Option(help="Loopback port.")] = 9092) -> None:

@@ -335,7 +335,7 @@ def build_service(settings: Settings, configuration: Configuration | None = None
     return Service(
         settings=settings,
         configuration=chosen,
-        store=Store.open(settings.database_url.get_secret_value()),
+        store=Store.open(settings.database),
         logs=TopicLogs(settings.kafka, chosen.topics(settings.topic_prefix)),
         alerts_topic=AlertsTopic(settings.kafka, settings.topic_prefix),
     )

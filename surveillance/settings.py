@@ -4,7 +4,7 @@ What is counted, and who hears of it, is not here but in use cases, partners and
 """
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from surveillance.database_address import Address
 from surveillance.kafka.brokers import Brokers, Security
+from surveillance.secret_files import misplaced, read_line, secret_names, with_secrets
 from surveillance.use_case.fault import ConfigError, ConfigFault
 from surveillance.use_case.read import read_yaml
 
 _FILE = "surveillance.yaml"
 _USER = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"  # what SCRAM and an access rule of Kafka both take as it is
-_ENVIRONMENT_ONLY = ("kafka_password",)
+_READ_LATER = ("kafka_password",)  # its file is read at each connection, so that it can be changed meanwhile
 
 
 class Settings(BaseSettings):
@@ -31,7 +33,11 @@ class Settings(BaseSettings):
 
     # An empty variable is one that is not set: a compose file passes all it knows of, filled in or not.
     model_config = SettingsConfigDict(
-        env_prefix="SURVEILLANCE_", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="SURVEILLANCE_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # a key that is too short is a secret all the same
     )
 
     config_dir: Path = Field(
@@ -40,6 +46,18 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         default=SecretStr("sqlite:///var/surveillance.db"),
         description="sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+    )
+    database_url_file: Path | None = Field(default=None, description="file that holds database_url")
+    database_password: SecretStr | None = Field(
+        default=None, description="password of the user in database_url, where that names none"
+    )
+    database_password_file: Path | None = Field(default=None, description="file that holds database_password")
+    database_tls: bool = Field(
+        default=False,
+        description="PostgreSQL with TLS only, its certificate and name checked; false: as database_url says",
+    )
+    database_ca_file: Path | None = Field(
+        default=None, description="certificates, in PEM, that vouch for PostgreSQL; none: the system's"
     )
     brokers: str = Field(default="127.0.0.1:9092", description="Kafka bootstrap servers, comma separated")
     kafka_security: Security = Field(
@@ -73,20 +91,24 @@ class Settings(BaseSettings):
         min_length=16,
         description="key of the HMACs that stand for the payload of a dead letter, and for an erased record",
     )
+    dead_letter_key_file: Path | None = Field(default=None, description="file that holds dead_letter_key")
     audit_key: SecretStr | None = Field(
         default=None,
         min_length=32,
         description="key of the audit chain; it is nowhere in the database",
     )
+    audit_key_file: Path | None = Field(default=None, description="file that holds audit_key")
     session_key: SecretStr | None = Field(
         default=None,
         min_length=32,
         description="key of people's session cookies; without it one is derived from audit_key",
     )
+    session_key_file: Path | None = Field(default=None, description="file that holds session_key")
     oidc_secret: SecretStr | None = Field(
         default=None,
         description="secret that the identity provider of access.yaml gave this service, if it gave one",
     )
+    oidc_secret_file: Path | None = Field(default=None, description="file that holds oidc_secret")
     batch_messages: int = Field(default=1000, ge=1, description="most messages in one transaction")
     batch_wait_seconds: float = Field(default=0.02, gt=0, description="longest wait for a batch to fill")
     fetch_wait_ms: int = Field(default=100, ge=1, description="longest wait of one fetch at the broker")
@@ -102,11 +124,27 @@ class Settings(BaseSettings):
     )
     metrics_host: str = Field(default="127.0.0.1", description="where Prometheus metrics listen")
     metrics_port: int = Field(default=9464, ge=0, le=65535, description="0 for none")
+    metrics_cert_file: Path | None = Field(
+        default=None, description="certificate, in PEM, of the metrics; none: they are served without TLS"
+    )
+    metrics_key_file: Path | None = Field(
+        default=None, description="its key, in PEM, where metrics_cert_file does not hold it"
+    )
+    metrics_client_ca_file: Path | None = Field(
+        default=None, description="certificates that vouch for who may read metrics; none: whoever asks"
+    )
     web_host: str = Field(default="127.0.0.1", description="where the leads' pages listen")
     web_port: int = Field(default=8080, ge=1, le=65535)
     web_url: str = Field(
         default="http://127.0.0.1:8080",
         description="the public address of the pages: links in email and webhooks begin with it",
+    )
+    web_cert_file: Path | None = Field(
+        default=None,
+        description="certificate, in PEM, of the pages; none: a proxy in front of them ends TLS",
+    )
+    web_key_file: Path | None = Field(
+        default=None, description="its key, in PEM, where web_cert_file does not hold it"
     )
     mail_host: str | None = Field(
         default=None, description="mail server that takes the service's email; needed for channel email"
@@ -125,6 +163,9 @@ class Settings(BaseSettings):
     )
     mail_ca_file: Path | None = Field(
         default=None, description="certificates that vouch for the mail server; none: the system's"
+    )
+    webhook_ca_file: Path | None = Field(
+        default=None, description="certificates that vouch for webhooks' receivers; none: the system's"
     )
     spool_dir: Path = Field(
         default=Path("var/spool"),
@@ -170,6 +211,20 @@ class Settings(BaseSettings):
         ca_file = None if self.kafka_security == "plaintext" else self.kafka_ca_file
         return Brokers(self.brokers, self.kafka_security, ca_file, user, password)
 
+    @property
+    def database(self) -> Address:
+        """Where the database is, and how its server must show who it is. Raises ConfigError."""
+        if self.database_tls and (problem := _ca_problem(self.database_ca_file)):
+            fix = "Give the PEM file that whoever runs the database gave you"
+            raise ConfigError([_setting_fault("database_ca_file", f"{self.database_ca_file} {problem}", fix)])
+        password = self.database_password
+        return Address(
+            self.database_url.get_secret_value(),
+            None if password is None else password.get_secret_value(),
+            self.database_tls,
+            self.database_ca_file,
+        )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -183,18 +238,17 @@ class Settings(BaseSettings):
         directory = Path(
             str(init_settings().get("config_dir") or env_settings().get("config_dir") or "config")
         )
-        return init_settings, env_settings, InitSettingsSource(settings_cls, _read(directory / _FILE))
+        read_now = [name for name in secret_names(settings_cls) if name not in _READ_LATER]
+        given = (init_settings(), env_settings(), _read(directory / _FILE, secret_names(settings_cls)))
+        return tuple(InitSettingsSource(settings_cls, with_secrets(one, read_now)) for one in given)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, secrets: Collection[str]) -> dict[str, Any]:
     """The settings in the file; a file that is missing has none. Raises ConfigError."""
     if not path.exists():
         return {}
     content, faults = read_yaml(path, _FILE)
-    for key in _ENVIRONMENT_ONLY:
-        if content is not None and key in content:
-            fix = f"Remove it; set SURVEILLANCE_{key.upper()}, or {key}_file to a file that holds it"
-            faults.append(ConfigFault(_FILE, key, "a password must not stand here", fix))
+    faults.extend(misplaced(content or {}, secrets, _FILE))
     if faults or content is None:
         raise ConfigError(faults)
     return content
@@ -210,12 +264,11 @@ def _kafka_faults(settings: Settings) -> Iterator[ConfigFault]:
     if not settings.kafka_user:
         yield _setting_fault("kafka_user", "is missing, and kafka_security is sasl-tls", "Name this client")
     try:
-        if not _kafka_password(settings):
+        if _kafka_password(settings) is None:
             fix = "Put the password of kafka_user into a file, and name it"
             yield _setting_fault("kafka_password_file", "there is no password", fix)
-    except (OSError, UnicodeDecodeError) as error:
-        problem = f"{settings.kafka_password_file} cannot be read ({type(error).__name__})"
-        yield _setting_fault("kafka_password_file", problem, "Name a file that this user may read")
+    except ValueError as problem:
+        yield _setting_fault("kafka_password_file", str(problem), "Name a file that this user may read")
 
 
 def _setting_fault(key: str, problem: str, fix: str) -> ConfigFault:
@@ -236,4 +289,4 @@ def _kafka_password(settings: Settings) -> str | None:
     if settings.kafka_password is not None:
         return settings.kafka_password.get_secret_value()
     path = settings.kafka_password_file
-    return None if path is None else path.read_text(encoding="utf-8").strip()
+    return None if path is None else read_line(path)

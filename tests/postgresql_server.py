@@ -51,12 +51,17 @@ class PostgresqlServer:
         server.start()
         return server
 
+    def _own_settings(self) -> dict[str, str]:
+        """What this kind of server has otherwise; asked before each start."""
+        return {}
+
     @property
     def _cluster(self) -> str:
         return str(self.directory / "cluster")
 
     def start(self) -> None:
-        settings = " ".join(f"-c {key}={value!r}" for key, value in _SETTINGS.items())
+        chosen = _SETTINGS | self._own_settings()
+        settings = " ".join(f"-c {key}={value!r}" for key, value in chosen.items())
         options = f"-k {self.directory} {settings}"
         log = str(self.directory / "log")
         self._run("pg_ctl", "-D", self._cluster, "-l", log, "-o", options, "-w", "-t", "30", "start")

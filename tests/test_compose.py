@@ -72,6 +72,12 @@ NOT_PASSED = {  # fixed by the file itself, or of use by hand only
         "test_record_days",
         "test_records_each",
     ),  # their defaults suit one machine
+    # Its own database is plain too, and its secrets come from .env.
+    *("database_url_file", "database_password", "database_password_file", "database_tls", "database_ca_file"),
+    *("dead_letter_key_file", "audit_key_file", "session_key_file", "oidc_secret_file"),
+    # A proxy in front of the pages ends TLS; metrics stay on a network of their own.
+    *("web_cert_file", "web_key_file", "webhook_ca_file"),
+    *("metrics_cert_file", "metrics_key_file", "metrics_client_ca_file"),
     # The file's own Kafka is plain, on a network of its own; another one's settings come with its address.
     *("kafka_security", "kafka_ca_file", "kafka_user", "kafka_password", "kafka_password_file"),
     *("kafka_service_user", "kafka_gateway_user"),

@@ -146,7 +146,7 @@ def revoke(token: str) -> None:
 @contextmanager
 def _register() -> Iterator[Register]:
     settings = Settings()
-    store = Store.open(settings.database_url.get_secret_value())
+    store = Store.open(settings.database)
     try:
         store.check_schema()
         yield Register(store, audit_key_of(settings), utc_now)

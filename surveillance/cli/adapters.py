@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from prometheus_client import start_http_server
 
 from surveillance.adapters.journal import open_journal
 from surveillance.adapters.publishing import Away, Partner, ToTopic
 from surveillance.cli.errors import Mistake
 from surveillance.cli.feeding import read_zone
+from surveillance.cli.listening import serve_metrics
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.events.pseudonym import Secret, read_secret
 from surveillance.log import configure_logging
 from surveillance.settings import Settings
+from surveillance.tls import server_tls
 
 adapters_app = typer.Typer(no_args_is_help=True)
 
@@ -65,7 +66,7 @@ def listen_hl7(
     configure_logging(settings.log_format)
     configuration = load_configuration(settings.config_dir)
     host, port = _address(listen)
-    tls = _tls(mllp, tls_cert, tls_key, tls_clients, host)
+    tls = _tls(tls_cert, tls_key, tls_clients, host)
     dialect = dialects.Dialect(read_zone(time_zone), site, _methods(admission_method or []))
     on_behalf = _partner(configuration, partner)
     secrets = _secrets(secret)
@@ -74,7 +75,7 @@ def listen_hl7(
     memory.forget(datetime.now(UTC))
     receiver = receiving.Receiver(on_behalf, secrets, configuration.gazetteer, memory, deliver, dialect)
     if metrics_port:
-        start_http_server(metrics_port, settings.metrics_host)
+        serve_metrics(settings, metrics_port)
     try:
         asyncio.run(_serve(mllp, receiver, host, port, tls, idle_seconds))
     finally:
@@ -176,7 +177,7 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _tls(
-    mllp: Any, certificate: Path | None, key: Path | None, clients: Path | None, host: str
+    certificate: Path | None, key: Path | None, clients: Path | None, host: str
 ) -> ssl.SSLContext | None:
     """Names and numbers of patients pass here: in clear text on this machine only."""
     if certificate is None:
@@ -187,10 +188,9 @@ def _tls(
             )
         return None
     try:
-        context: ssl.SSLContext = mllp.server_tls(certificate, key, clients)
+        return server_tls(certificate, key, clients)
     except ssl.SSLError as error:
         raise Mistake(f"--tls-cert {certificate}: cannot be used with its key ({error.reason})") from error
-    return context
 
 
 def _is_loopback(host: str) -> bool:

@@ -89,7 +89,7 @@ def _as_json(number: int, entry: audit.Entry) -> dict[str, object]:
 
 @contextmanager
 def _store(settings: Settings) -> Iterator[Store]:
-    store = Store.open(settings.database_url.get_secret_value())
+    store = Store.open(settings.database)
     try:
         store.check_schema()
         yield store

@@ -33,7 +33,7 @@ def add_to(commands: typer.Typer) -> None:
 @contextmanager
 def opened(settings: Settings) -> Iterator[Store]:
     """The database of the settings, closed at the end."""
-    store = Store.open(settings.database_url.get_secret_value())
+    store = Store.open(settings.database)
     try:
         yield store
     finally:

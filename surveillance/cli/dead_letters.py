@@ -142,7 +142,7 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 @contextmanager
 def _store(settings: Settings) -> Iterator[Store]:
-    store = Store.open(settings.database_url.get_secret_value())
+    store = Store.open(settings.database)
     try:
         store.check_schema()
         yield store

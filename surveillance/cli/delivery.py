@@ -150,7 +150,7 @@ def list_silences(
 
 @contextmanager
 def _store() -> Iterator[Store]:
-    store = Store.open(Settings().database_url.get_secret_value())
+    store = Store.open(Settings().database)
     try:
         store.check_schema()
         yield store

@@ -49,8 +49,10 @@ def explain(error: Exception) -> str | None:
         named = f"{error.filename}: " if error.filename else ""
         return f"{named}{error.strerror or type(error).__name__}"
     if "surveillance.store.database" in sys.modules:
-        from surveillance.store.database import transient
+        from surveillance.store.database import refusal, transient
 
+        if why := refusal(error):
+            return f"the database cannot be used: {why}"
         if transient(error):
             return f"the database cannot be used ({type(error).__name__}); check SURVEILLANCE_DATABASE_URL"
     return None
@@ -67,8 +69,14 @@ def _setting(error: Exception) -> str | None:
 
     if not isinstance(error, ValidationError) or error.title != "Settings":
         return None
+    from surveillance.secret_files import secret_names
+    from surveillance.settings import Settings
+
+    secrets = secret_names(Settings)
+    faults = error.errors(include_input=False, include_url=False)
+    named = [("_".join(map(str, fault["loc"])), fault["msg"]) for fault in faults]
     return "\n".join(
-        f"setting {'.'.join(map(str, fault['loc']))}: {fault['msg']}. Set it in surveillance.yaml, or as "
-        f"SURVEILLANCE_{'_'.join(map(str, fault['loc'])).upper()}"
-        for fault in error.errors(include_input=False, include_url=False)
+        f"setting {name}: {problem}. Set it in {f'{name}_file' if name in secrets else 'surveillance.yaml'}, "
+        f"or as SURVEILLANCE_{name.upper()}"
+        for name, problem in named
     )

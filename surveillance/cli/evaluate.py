@@ -137,7 +137,7 @@ def _simulate(
 
 
 def _stored(subject: Subject, start: date | None, end: date | None, as_json: bool) -> None:
-    store = Store.open(Settings().database_url.get_secret_value())
+    store = Store.open(Settings().database)
     store.check_schema()
     last = end or datetime.now(subject.region.zone).date() - timedelta(days=1)
     first = start or last - timedelta(days=364)

@@ -19,7 +19,7 @@ def tell_of_first_account(settings: Settings) -> None:
 
     Without a terminal, what is printed ends in a log file: then nothing is made, and the log says how to.
     """
-    store = Store.open(settings.database_url.get_secret_value())
+    store = Store.open(settings.database)
     try:
         store.check_schema()
         register = Register(store, audit_key_of(settings), utc_now)

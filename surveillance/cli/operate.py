@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import structlog
 import typer
-from prometheus_client import start_http_server
 
 from surveillance.cli.errors import Mistake
 from surveillance.cli.granting import grant_access
+from surveillance.cli.listening import serve_metrics, web_options
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.delivery.registry import unmet_needs
 from surveillance.detection.scan import permutation, poisson
@@ -26,7 +26,7 @@ from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.log import configure_logging
 from surveillance.service import build_service
 from surveillance.settings import Settings
-from surveillance.store.database import transient
+from surveillance.store.database import refusal, transient
 from surveillance.use_case.fault import ConfigError
 from surveillance.web.provider import load_provider
 
@@ -62,7 +62,7 @@ def worker() -> None:
         poisson.warm()
     _keep_what_is_loaded()
     if settings.metrics_port:
-        start_http_server(settings.metrics_port, settings.metrics_host)
+        serve_metrics(settings, settings.metrics_port)
     code = run(settings, service)
     service.close()
     raise typer.Exit(code)
@@ -76,12 +76,14 @@ def _keep_what_is_loaded() -> None:
 
 
 def _wait_for_database(check: Callable[[], None]) -> None:
-    """Runs the check, again each second while the database is away: both may have been started together."""
+    """Runs the check, again each second while the database is away: both may have been started together.
+
+    One that turns us away is a mistake in the settings, and no outage."""
     while True:
         try:
             return check()
         except Exception as error:
-            if not transient(error):
+            if not transient(error) or refusal(error):
                 raise
             log.warning("waiting for the database", reason=type(error).__name__)
             time.sleep(1.0)
@@ -96,6 +98,7 @@ def web() -> None:
 
     settings = Settings()
     configure_logging(settings.log_format)
+    options = web_options(settings)
     pages = make_pages(settings)
     tell_of_first_account(settings)
     _keep_what_is_loaded()
@@ -103,25 +106,13 @@ def web() -> None:
     stop = threading.Event()
     draining = threading.Thread(target=pages.state.gateway.run, args=(stop, pages.state.enter), daemon=True)
     draining.start()
-    uvicorn.run(
-        pages,
-        host=settings.web_host,
-        port=settings.web_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        **proxies_of(settings),
-    )
-    stop.set()
-    draining.join(10.0)  # what it is publishing is published; what is not waits on the disk
-
-
-def proxies_of(settings: Settings) -> dict[str, Any]:
-    """Whose word for where a request came from the server believes; nobody's where none is named."""
-    return {
-        "proxy_headers": bool(settings.trusted_proxies),
-        "forwarded_allow_ips": settings.trusted_proxies or None,
-    }
+    # uvicorn sends itself again the signal that ended it, once it has answered what was asked.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        uvicorn.run(pages, **options)
+    finally:
+        stop.set()
+        draining.join(10.0)  # what it is publishing is published; what is not waits on the disk
 
 
 def broker(port: Annotated[int, typer.Option(help="Loopback port.")] = 9092) -> None:

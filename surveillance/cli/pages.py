@@ -29,7 +29,7 @@ from surveillance.web.session import Seal
 
 def make_pages(settings: Settings) -> FastAPI:
     """The web application of this configuration and database."""
-    store = Store.open(settings.database_url.get_secret_value())
+    store = Store.open(settings.database)
     configuration = load_configuration(settings.config_dir)
     audit_key, erasure_key = desk_keys(settings)
     return make_web(

@@ -117,7 +117,7 @@ def rotate(partner: str) -> None:
 def list_tests(partner: str, limit: Annotated[int, typer.Option(help="So many.")] = 20) -> None:
     """What a partner's test records were answered, the newest first."""
     settings, _, found = _known(partner)
-    store = Store.open(settings.database_url.get_secret_value())
+    store = Store.open(settings.database)
     with store.reading() as tx:
         answers = test_records.listed(tx, found.id, limit)
     store.close()

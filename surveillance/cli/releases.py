@@ -32,7 +32,7 @@ def history(since: Annotated[str, typer.Option(help="From the first whole block 
         raise Mistake(f"--since {since}: is no day; give it as 2024-01-31") from None
     if settings.audit_key is None:
         raise Mistake("SURVEILLANCE_AUDIT_KEY: missing; set it to a long random text, at least 32 characters")
-    store = Store.open(settings.database_url.get_secret_value())
+    store = Store.open(settings.database)
     store.check_schema()
     key = settings.audit_key.get_secret_value().encode()
     configuration = load_configuration(settings.config_dir)

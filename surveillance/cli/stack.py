@@ -87,9 +87,11 @@ class Stack:
             **self.options,
         }
         self.settings = Settings(**chosen)
-        self._environment = {f"SURVEILLANCE_{name.upper()}": str(value) for name, value in chosen.items()}
+        ours = {f"SURVEILLANCE_{name.upper()}": str(value) for name, value in chosen.items()}
+        files = {f"{name}_FILE" for name in ours}  # of another service: a secret is given once
+        self._environment = {k: v for k, v in os.environ.items() if k not in files} | ours
         self.configuration: Configuration = load_configuration(self.config_dir)
-        self.store = Store.open(self.settings.database_url.get_secret_value())
+        self.store = Store.open(self.settings.database)
         self.store.upgrade()
         create_topics(self.broker.address, topic_specs(self.configuration, self.settings))
 
@@ -104,7 +106,7 @@ class Stack:
             with (self.directory / f"{command}.log").open("wb") as log:
                 self._processes[command] = subprocess.Popen(
                     [sys.executable, "-m", "surveillance", command],
-                    env={**os.environ, **self._environment},
+                    env=self._environment,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

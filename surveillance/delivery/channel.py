@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surveillance.delivery.parcel import Send
+from surveillance.secret_files import read_line
 from surveillance.settings import Settings
 from surveillance.use_case.receiver import Receiver
 
@@ -56,9 +57,6 @@ def secret_of(receiver: Receiver, directory: Path) -> str:
 def read_secret(path: Path) -> str:
     """The only line of a file. Raises SecretFault."""
     try:
-        found = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SecretFault(f"{path} cannot be read ({type(error).__name__})") from None
-    if not found:
-        raise SecretFault(f"{path} is empty")
-    return found
+        return read_line(path)
+    except ValueError as problem:
+        raise SecretFault(str(problem)) from None

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -56,6 +57,10 @@ def _needs(receiver: Receiver, settings: Settings) -> Iterator[Mistake]:
             yield key, "is too short", f"Use {_SHORTEST_SECRET} bytes, such as of: openssl rand -base64 32"
     except SecretFault as fault:
         yield key, str(fault), "Put the secret there that the receiver knows as well"
+    try:
+        _tls(settings)
+    except OSError:  # which ssl.SSLError is as well
+        yield "channel", "setting webhook_ca_file holds no certificate", "Give a file of PEM certificates"
 
 
 def _key(receiver: Receiver, directory: Path) -> bytes:
@@ -81,7 +86,7 @@ def _open(receiver: Receiver, around: Around) -> Send:
         body = json.dumps(content, sort_keys=True).encode()
         try:
             headers = _headers(_key(receiver, around.settings.config_dir), parcel, body)
-            return asyncio.run(_post(receiver.address, body, headers))
+            return asyncio.run(_post(receiver.address, body, headers, _tls(around.settings)))
         except (httpx.HTTPError, SecretFault, OSError) as error:  # OSError: TimeoutError as well
             raise NotTaken(type(error).__name__) from None  # the cause's text may hold the address
 
@@ -100,12 +105,17 @@ def _headers(key: bytes, parcel: Parcel, body: bytes) -> dict[str, str]:
     }
 
 
-async def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
+def _tls(settings: Settings) -> ssl.SSLContext:
+    """What receivers' certificates and names are checked with; read anew, so that a renewed file counts."""
+    return ssl.create_default_context(cafile=settings.webhook_ca_file)
+
+
+async def _post(url: str, body: bytes, headers: dict[str, str], tls: ssl.SSLContext) -> int:
     """Posts within a time limit, follows no redirect, and reads the answer to its end: one that was cut may
     mean anything, and a repeat harms nobody."""
     async with (
         asyncio.timeout(_WHOLE_SECONDS),
-        httpx.AsyncClient(timeout=_STEP_SECONDS, follow_redirects=False) as client,
+        httpx.AsyncClient(verify=tls, timeout=_STEP_SECONDS, follow_redirects=False) as client,
         client.stream("POST", url, content=body, headers=headers) as answer,
     ):
         length = 0

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.engine import URL, make_url
 
+from surveillance.database_address import Address
 from surveillance.store import schema
 from surveillance.store.json_text import dump_json
 
@@ -37,6 +38,24 @@ _POSTGRESQL = {
 }
 
 
+# What libpq says of a server that will not have us, or that we will not have -> what to do about it. Its own
+# words hold names of users and hosts.
+_REFUSALS = {
+    "certificate verify failed": "database_ca_file does not vouch for the server's certificate. Set it "
+    "(SURVEILLANCE_DATABASE_CA_FILE) to the CA file that whoever runs the database gave you",
+    "does not match host name": "the server's certificate is for another name. Give in database_url the name "
+    "that the certificate has",
+    "server does not support SSL": "the server speaks no TLS, and database_tls is set. Whoever runs the "
+    "database sets ssl = on there",
+    "password authentication failed": "the server does not know this user with this password. Check the user "
+    "in database_url, and database_password_file (SURVEILLANCE_DATABASE_PASSWORD_FILE)",
+    "no password supplied": "the server wants a password. Set database_password_file "
+    "(SURVEILLANCE_DATABASE_PASSWORD_FILE)",
+    "no pg_hba.conf entry": "the server lets this user in from nowhere here, or with TLS only. Set "
+    "database_tls, or whoever runs the database mends its pg_hba.conf",
+}
+
+
 class UrlFault(ValueError):
     """The database's URL is none that this service can use; the text repeats nothing secret of it."""
 
@@ -53,15 +72,15 @@ class Store:
     _writer: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
-    def open(cls, url: str) -> "Store":
-        """`sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`; connects only when used."""
-        address = _read_url(url)
-        openers = {"sqlite": _sqlite_engine, "postgresql+psycopg": _postgresql_engine}
-        if address.drivername not in openers:
-            raise UrlFault(
-                f"database_url begins with {address.drivername}; use one of: {', '.join(sorted(openers))}"
-            )
-        return cls(openers[address.drivername](address))
+    def open(cls, address: Address | str) -> "Store":
+        """An address, or its URL alone; connects only when used. Raises UrlFault."""
+        where = Address(address) if isinstance(address, str) else address
+        url = _read_url(where.url)
+        if url.drivername == "sqlite":
+            return cls(_sqlite_engine(url))
+        if url.drivername == "postgresql+psycopg":
+            return cls(_postgresql_engine(url, where))
+        raise UrlFault(f"database_url begins with {url.drivername}; use one of: postgresql+psycopg, sqlite")
 
     @property
     def dialect(self) -> str:
@@ -161,6 +180,14 @@ def transient(error: BaseException) -> bool:
     return not state.startswith(_DEFECT_CLASSES)
 
 
+def refusal(error: BaseException) -> str | None:
+    """Why a server turned us away, or we it, and what to do; None for an outage that waiting may cure."""
+    if not isinstance(error, sa_exc.OperationalError):
+        return None
+    said = str(error.orig)
+    return next((words for sign, words in _REFUSALS.items() if sign in said), None)
+
+
 def _read_url(url: str) -> URL:
     try:
         return make_url(url)
@@ -169,11 +196,16 @@ def _read_url(url: str) -> URL:
         raise UrlFault(f"database_url is no URL; use {form}") from None
 
 
-def _postgresql_engine(address: URL) -> Engine:
-    given = dict(address.query)
+def _postgresql_engine(url: URL, address: Address) -> Engine:
+    given = dict(url.query)
     defaults = {key: value for key, value in _POSTGRESQL.items() if key not in given}
+    if address.tls:
+        if "sslmode" in given:
+            raise UrlFault("database_url has an sslmode, and database_tls is set. Remove one of them")
+        authorities = "system" if address.ca_file is None else str(address.ca_file)
+        defaults |= {"sslmode": "verify-full", "sslrootcert": authorities}
     return sa.create_engine(
-        address,
+        url if address.password is None else url.set(password=address.password),
         pool_pre_ping=True,
         pool_size=8,
         max_overflow=8,

@@ -57,7 +57,7 @@ class Reading:
     @contextmanager
     def open(cls, settings: Settings) -> Iterator["Reading"]:
         """For as long as the block lasts. Raises SchemaFault where the database is not ready."""
-        store = Store.open(settings.database_url.get_secret_value())
+        store = Store.open(settings.database)
         try:
             store.check_schema()
             yield cls(load_configuration(settings.config_dir), store)

@@ -14,7 +14,7 @@ import pytest
 import trustme
 from messages import DIALECT, NOW, OLD_SECRET, PARTNER, SECRET, Taken, message, visit
 
-from surveillance.adapters.hl7.mllp import END, MOST_BYTES, START, serve, server_tls
+from surveillance.adapters.hl7.mllp import END, MOST_BYTES, START, serve
 from surveillance.adapters.hl7.receiver import Receiver
 from surveillance.adapters.journal import open_journal
 from surveillance.adapters.publishing import ToTopic
@@ -25,6 +25,7 @@ from surveillance.kafka.admin import TopicSpec, create_topics
 from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.kafka.ports import free_port
 from surveillance.kafka.reader import read_range
+from surveillance.tls import server_tls
 
 
 @contextmanager

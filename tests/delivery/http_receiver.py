@@ -1,6 +1,7 @@
 """A real HTTP receiver on loopback that fails in the ways that receivers fail."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -22,14 +23,19 @@ class Request:
 
 @dataclass
 class HttpReceiver:
-    """`with HttpReceiver() as receiver:` It takes everything, after the `answers` that it gives first."""
+    """`with HttpReceiver() as receiver:` It takes everything, after the `answers` that it gives first.
+
+    With `tls` it speaks nothing else.
+    """
 
     answers: list[Answer] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/alerts"
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://127.0.0.1:{self._server.server_port}/alerts"
 
     def __enter__(self) -> Self:
         receiver = self
@@ -48,6 +54,8 @@ class HttpReceiver:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if self.tls is not None:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()

@@ -1,11 +1,13 @@
 """Settings: a file, overridden by the environment; every mistake by its name, and no secret in sight."""
 
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from surveillance.cli.errors import explain
+from surveillance.secret_files import secret_names
 from surveillance.settings import Settings
 from surveillance.use_case.fault import ConfigError
 
@@ -155,3 +157,56 @@ def test_a_password_of_the_brokers_is_refused_in_the_file_of_settings(config_dir
         Settings(config_dir=config_dir)
     assert "SURVEILLANCE_KAFKA_PASSWORD" in str(error.value)
     assert "opensesame" not in str(error.value)
+
+
+SECRETS = secret_names(Settings)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_may_lie_in_a_file_and_none_in_the_file_of_settings(
+    config_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    secret = "sqlite:///never-to-be-seen-in-any-output" if name == "database_url" else "never-to-be-seen" * 3
+    (config_dir / "secret").write_text(f"{secret}\n")
+    monkeypatch.setenv(f"SURVEILLANCE_{name.upper()}_FILE", str(config_dir / "secret"))
+    settings = Settings(config_dir=config_dir)
+    if name != "kafka_password":  # read at each connection
+        assert getattr(settings, name).get_secret_value() == secret
+    assert "never-to-be-seen" not in f"{settings!r} {settings} {settings.model_dump()}"
+    with (config_dir / "surveillance.yaml").open("a") as file:
+        file.write(f"{name}: {secret.replace('sqlite:///', 'postgresql://u:')}@h/d\n")
+    with pytest.raises(ConfigError, match=rf"surveillance\.yaml: {name}: ") as refused:
+        Settings(config_dir=config_dir)
+    assert f"SURVEILLANCE_{name.upper()}" in str(refused.value)
+    assert "never-to-be-seen" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "cannot be read (FileNotFoundError)"), (b"", "is empty"), (b"\xff\xfe", "UnicodeDecodeError")],
+)
+def test_a_file_without_its_secret_is_named(
+    config_dir: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        (config_dir / "secret").write_bytes(content)
+    monkeypatch.setenv("SURVEILLANCE_AUDIT_KEY_FILE", str(config_dir / "secret"))
+    with pytest.raises(ConfigError, match=re.escape(words)) as refused:
+        Settings(config_dir=config_dir)
+    assert [fault.key for fault in refused.value.faults] == ["audit_key_file"]
+
+
+def test_a_secret_is_given_once(config_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (config_dir / "secret").write_text("never-to-be-seen" * 3)
+    monkeypatch.setenv("SURVEILLANCE_AUDIT_KEY_FILE", str(config_dir / "secret"))
+    monkeypatch.setenv("SURVEILLANCE_AUDIT_KEY", "never-to-be-seen" * 3)
+    with pytest.raises(ConfigError, match="Give audit_key or audit_key_file, not both"):
+        Settings(config_dir=config_dir)
+
+
+def test_a_secret_that_is_too_short_is_not_shown(config_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SURVEILLANCE_AUDIT_KEY", "too-short")
+    with pytest.raises(ValidationError) as caught:
+        Settings(config_dir=config_dir)
+    assert "too-short" not in f"{caught.value} {caught.value!r} {explain(caught.value)}"
+    assert "Set it in audit_key_file, or as SURVEILLANCE_AUDIT_KEY" in (explain(caught.value) or "")

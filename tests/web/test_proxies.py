@@ -8,7 +8,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from pydantic import ValidationError
 
-from surveillance.cli.operate import proxies_of
+from surveillance.cli.listening import proxies_of
 from surveillance.settings import Settings
 from surveillance.web.door import client_of
 

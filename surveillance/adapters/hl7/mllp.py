@@ -7,7 +7,6 @@ put several frames into one packet or one into many; whatever stands between fra
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import structlog
 
@@ -101,13 +100,3 @@ async def _close(writer: asyncio.StreamWriter) -> None:
         await asyncio.wait_for(writer.wait_closed(), 5.0)
     except (ConnectionError, ssl.SSLError, TimeoutError):
         return
-
-
-def server_tls(certificate: Path, key: Path | None, clients: Path | None) -> ssl.SSLContext:
-    """TLS from 1.2 on; with `clients`, only senders with a certificate that it vouches for are heard."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
-    if clients is not None:
-        context.load_verify_locations(clients)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context

@@ -65,7 +65,7 @@ OF_EVERYBODY = {"config_dir", "log_format", "database_url"}
 NOT_PASSED = {  # fixed by the file itself, or of use by hand only
     *("brokers", "topic_prefix", "consumer_group", "partitions", "replication_factor", "replay", "chromium"),
     *("batch_messages", "batch_wait_seconds", "fetch_wait_ms", "repair_after_seconds"),
-    "evaluation_lease_seconds",
+    *("evaluation_lease_seconds", "log_messages"),
     *("spool_megabytes", "upload_megabytes"),  # their defaults suit one machine
     # The file's own Kafka is plain, on a network of its own; another one's settings come with its address.
     *("kafka_security", "kafka_ca_file", "kafka_user", "kafka_password", "kafka_password_file"),

@@ -11,6 +11,7 @@ from agents.house import Connection, House
 from agents.steps import backoff, finish, in_thread, pause, report
 from surveillance.events.message import Message
 from surveillance.kafka.reader import moment
+from surveillance.narrate import spans
 from surveillance.service import Outage
 
 log = structlog.get_logger(__name__)
@@ -61,7 +62,7 @@ async def store(house: House, messages: Sequence[Message], stopping: asyncio.Eve
                 return
         except Exception as defect:
             report("ingest", defect, 1)
-            log.error("batch left to the repair", messages=len(messages))
+            log.error("batch left to the repair", offsets=spans(messages))
             return
 
 

@@ -3,10 +3,11 @@
 What is done stands in the alert's history, so that a restart repeats nothing.
 """
 
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import datetime
 
-from surveillance.alerting.alert import Alert, Change, State
+from surveillance import narrate
+from surveillance.alerting.alert import Alert, AlertChange, Change, State
 from surveillance.alerting.due import is_late, overdue
 from surveillance.alerting.escalation import next_step
 from surveillance.alerting.routing import Told, ladder
@@ -14,6 +15,7 @@ from surveillance.configuration import Configuration
 from surveillance.pipeline import notice_to, notices_of
 from surveillance.store import alerts, outbox
 from surveillance.store.database import Store
+from surveillance.store.outbox import Notice
 
 _UNASSESSED = (State.OPEN, State.ACKNOWLEDGED, State.ASSESSING)
 
@@ -25,10 +27,8 @@ def mark_overdue(store: Store, configuration: Configuration, now: datetime) -> N
         change = overdue(alert, {reason for reason, _ in marked.get(alert.id, ())}, now)
         if change is None:
             continue
-        with suppress(alerts.StaleAlert), store.transaction() as tx:  # somebody changed it: next time
-            alerts.save(tx, [change])
-            if _is_known(alert, configuration):
-                outbox.add(tx, notices_of([change], configuration))
+        known = _is_known(alert, configuration)
+        _save(store, change, list(notices_of([change], configuration)) if known else [])
 
 
 def escalate(store: Store, configuration: Configuration, now: datetime) -> None:
@@ -42,9 +42,19 @@ def escalate(store: Store, configuration: Configuration, now: datetime) -> None:
         if step is None:
             continue
         change, receiver = step
-        with suppress(alerts.StaleAlert), store.transaction() as tx:
+        _save(store, change, [notice_to(Told(receiver), change)])
+
+
+def _save(store: Store, change: AlertChange, notices: Sequence[Notice]) -> None:
+    """Stores a change and who is to be told of it; where somebody changed the alert meanwhile, next time."""
+    try:
+        with store.transaction() as tx:
             alerts.save(tx, [change])
-            outbox.add(tx, [notice_to(Told(receiver), change)])
+            outbox.add(tx, notices)
+    except alerts.StaleAlert:
+        return
+    narrate.alert_changed(change)
+    narrate.owed(notices)
 
 
 def _late(

@@ -1,14 +1,20 @@
-"""Structured logs. Events and counts, never a payload, a name, a postcode or a coordinate."""
+"""Structured logs. Events and counts, never a payload, a name, a postcode or a coordinate.
+
+Of an exception, ours or a library's, only its class and its place in the code: its text may hold a value.
+"""
 
 import logging
+import re
 import sys
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 # httpx tells every address that it asks.
 _LIBRARIES = ("kafka", "aiokafka", "faust", "mode", "numba", "alembic", "httpx", "httpcore")
 _SELDOM_SECONDS = 10.0
 _REMEMBERED = 1000
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s\"'@]+@")  # USER:PASSWORD@ of an address, whoever logs it
 
 
 class Seldom(logging.Filter):
@@ -31,20 +37,22 @@ class Seldom(logging.Filter):
         return True
 
 
-def configure_logging(log_format: str, level: int = logging.INFO) -> None:
-    """Sends our logs and the libraries' to standard error, as lines for people or as JSON."""
-    shared: list[structlog.typing.Processor] = [
+def configure_logging(log_format: str, level: int = logging.INFO, role: str = "") -> None:
+    """Sends our logs and the libraries' to standard error, as lines for people or as JSON.
+
+    `role` stands on every line: which of the service's processes says it.
+    """
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _Role(role),
     ]
-    renderer: structlog.typing.Processor = (
+    renderer: Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Seldom())
@@ -53,8 +61,8 @@ def configure_logging(log_format: str, level: int = logging.INFO) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info if log_format == "json" else _unchanged,
-                renderer,
+                exceptions_by_place,
+                _Rendered(renderer),
             ],
         )
     )
@@ -70,9 +78,36 @@ def configure_logging(log_format: str, level: int = logging.INFO) -> None:
     )
 
 
-def _unchanged(
-    _logger: structlog.typing.WrappedLogger, _name: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
+class _Role:
+    """Adds which process speaks, where that is known."""
+
+    def __init__(self, role: str) -> None:
+        self._said = {"role": role} if role else {}
+
+    def __call__(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+        event.update(self._said)
+        return event
+
+
+class _Rendered:
+    """The line as the renderer writes it, without the user and password of any address in it."""
+
+    def __init__(self, renderer: Processor) -> None:
+        self._renderer = renderer
+
+    def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> str:
+        line = str(self._renderer(logger, name, event))
+        return _CREDENTIALS.sub("***@", line) if "://" in line else line
+
+
+def exceptions_by_place(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """An exception as its class and where it was raised: a trace would end with the exception's text."""
+    raised = event.pop("exc_info", None)
+    event.pop("stack_info", None)
+    if isinstance(raised, tuple) or raised is True:
+        raised = (sys.exc_info() if raised is True else raised)[1]
+    if isinstance(raised, BaseException):
+        event.update(error=type(raised).__name__, place=place_of(raised))
     return event
 
 
@@ -84,3 +119,16 @@ def place_of(error: BaseException) -> str:
         frames.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
     return " > ".join(frames[-6:])
+
+
+# Until a process says where its log goes, it keeps to itself, warnings apart: standard output is the answer
+# of a command.
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        exceptions_by_place,
+        structlog.processors.KeyValueRenderer(key_order=["event"]),
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+)

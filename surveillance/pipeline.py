@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from time import perf_counter
 
 from surveillance import looking, sending
-from surveillance.alerting.alert import AlertChange
+from surveillance.alerting.alert import Alert, AlertChange
 from surveillance.alerting.comparison import may_wait
 from surveillance.alerting.due import with_due_times
 from surveillance.alerting.matching import Look, match
@@ -55,7 +55,7 @@ from surveillance.store.database import Store, Transaction
 @dataclass(frozen=True)
 class Ingested:
     """What became of a batch: of its messages, those that nobody had handled yet, each a record's version,
-    a dead letter, or a test record that was answered and left at that."""
+    a dead letter, or a test record that was answered and left at that; and the looks that it asks for."""
 
     messages: int
     versions: tuple[tuple[Message, RecordVersion], ...]
@@ -63,6 +63,7 @@ class Ingested:
     revised: Revised
     repaired: bool
     trials: tuple[Trial, ...] = ()
+    requested: tuple[pending.Request, ...] = ()
 
 
 def ingest(
@@ -83,10 +84,10 @@ def ingest(
         dead_letters.add(tx, letters, intake.place, intake.now)
         test_records.add(tx, trials, intake.place, intake.now)
         answer(tx, new, versions, revised.outcomes, letters, trials, configuration, intake)
-        _request_evaluations(tx, configuration, revised, versions, intake)
+        requested = _request_evaluations(tx, configuration, revised, versions, intake)
         counted = [m for m in new if not isinstance(kept[m], Trial)]
         partners.saw(tx, seen_of(counted, letters, intake))
-    return Ingested(len(messages), versions, letters, revised, intake.repaired, trials)
+    return Ingested(len(messages), versions, letters, revised, intake.repaired, trials, requested)
 
 
 def ingest_again(
@@ -124,11 +125,11 @@ def _request_evaluations(
     revised: Revised,
     versions: Sequence[tuple[Message, RecordVersion]],
     intake: Intake,
-) -> None:
+) -> tuple[pending.Request, ...]:
     """Asks to look again wherever a live message touched a case; history is looked at when it is asked."""
     live = {v.key: m for m, v in versions if not source_of(m.topic, intake.prefix).backfill}
     if not live or not intake.evaluates:
-        return
+        return ()
     received = [message.received_at for message in live.values()]
     oldest, now = min(received), _brokers_time(intake.now, received)
     requests = []
@@ -140,6 +141,7 @@ def _request_evaluations(
         elif oldest.astimezone(zone).date() < today:  # midnight's look was before this was stored
             requests.append(pending.Request(use_case, scope, today - timedelta(days=1), oldest))
     pending.request(tx, requests, intake.now)
+    return tuple(requests)
 
 
 def _brokers_time(now: datetime, received: Iterable[datetime]) -> datetime:
@@ -168,13 +170,15 @@ def _mark_handled(tx: Transaction, messages: Sequence[Message], intake: Intake) 
 
 @dataclass
 class Evaluated:
-    """An evaluation's answer, with the seconds that each stage took."""
+    """An evaluation's answer, with the seconds that each stage took, its number, and the alerts before it."""
 
     question: Question
     changes: tuple[AlertChange, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     notices: tuple[outbox.Notice, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    evaluation: int | None = None
+    before: Sequence[Alert] = ()
 
 
 def evaluate(claim: pending.Claim, configuration: Configuration, store: Store, now: datetime) -> Evaluated:
@@ -205,7 +209,7 @@ def evaluate(claim: pending.Claim, configuration: Configuration, store: Store, n
         outbox.add(tx, notices)
         pending.finish(tx, claim, now)
     clocked.end("store")
-    return Evaluated(question, changes, clusters, notices, clocked.seconds)
+    return Evaluated(question, changes, clusters, notices, clocked.seconds, stored, seen.alerts)
 
 
 def draw_ahead(configuration: Configuration, store: Store, now: datetime) -> None:
@@ -325,4 +329,4 @@ def _send(store: Store, owed: outbox.Due, post: Post, clock: Callable[[], dateti
             return sending.store_failure(tx, owed, error, clock())
     with store.transaction() as tx:
         outbox.sent(tx, owed, clock(), code)
-    return Delivered(owed, "sent")
+    return Delivered(owed, "sent", code=code)

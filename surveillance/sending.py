@@ -43,11 +43,13 @@ class Post:
 @dataclass(frozen=True)
 class Delivered:
     """What became of a notice: `outcome` is sent, failed, refused, held, suppressed or waits; `reason` why it
-    was held or suppressed."""
+    was held or suppressed; `error` and `code` what its receiver answered."""
 
     notice: outbox.Due
     outcome: str
     reason: str | None = None
+    error: str | None = None
+    code: int | None = None
 
 
 def keep_back(
@@ -106,6 +108,6 @@ def store_failure(tx: Transaction, owed: outbox.Due, error: NotTaken, at: dateti
     failure = outbox.Failure(error.error, error.code, error.retry_after)
     if isinstance(error, Refused):
         outbox.refused(tx, owed, failure, at)
-        return Delivered(owed, "refused")
+        return Delivered(owed, "refused", None, error.error, error.code)
     outbox.failed(tx, owed, failure, at)
-    return Delivered(owed, "failed")
+    return Delivered(owed, "failed", None, error.error, error.code)

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
-from surveillance import clockwork, observe, pipeline
+from surveillance import clockwork, narrate, observe, pipeline
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.delivery.alerts_topic import AlertsTopic
 from surveillance.delivery.channel import Around
@@ -27,6 +27,7 @@ from surveillance.kafka.admin import Offsets
 from surveillance.kafka.knock import BrokerUnreachable
 from surveillance.kafka.producer import DeliveryFailed
 from surveillance.kafka.reader import read_range
+from surveillance.line_list.record import RecordKey
 from surveillance.log import place_of
 from surveillance.metrics import OUTAGES
 from surveillance.offsets import TopicLogs, TopicMissing, Watch, count
@@ -106,13 +107,12 @@ class Service:
         except Outage:
             raise
         except Exception as defect:
-            log.error(
-                "batch failed", messages=len(messages), error=type(defect).__name__, place=place_of(defect)
-            )
+            where = narrate.spans(messages)
+            log.error("batch failed", offsets=where, error=type(defect).__name__, place=place_of(defect))
             for message in messages:
                 self._ingest_alone(message, repaired)
         else:
-            observe.ingested(done)
+            self._tell(done)
 
     def _ingest(self, messages: Sequence[Message], repaired: bool, refuse: bool = False) -> Ingested:
         with observe.batch():
@@ -132,6 +132,14 @@ class Service:
                 ),
             )
 
+    def _tell(self, done: Ingested) -> None:
+        observe.ingested(done)
+        if self.settings.log_messages:
+            narrate.ingested(done, self._stand_in)
+
+    def _stand_in(self, record: RecordKey) -> str:
+        return erasures.token(self._dead_letter_key, record)
+
     def _ingest_alone(self, message: Message, repaired: bool) -> None:
         for attempt in range(1, _UNSTORABLE_AFTER + 1):
             try:
@@ -145,7 +153,7 @@ class Service:
                 if not unstorable(defect):
                     return
             else:
-                observe.ingested(done)
+                self._tell(done)
                 return
 
     def evaluate_next(self) -> bool:
@@ -171,13 +179,14 @@ class Service:
             with observe.evaluation(claim.use_case) as seen:
                 done = pipeline.evaluate(claim, self.configuration, self.store, self.clock())
                 seen(done, claim, self.clock())
+            narrate.evaluated(claim, done, self._stand_in)
         except (pending.ClaimLost, StaleAlert) as overtaken:
             self._give_back(claim, type(overtaken).__name__, self.clock())
         except Exception as error:
             if transient(error):
                 raise
             at = place_of(error)
-            log.error("evaluation failed", use_case=claim.use_case, scope=claim.scope, place=at)
+            log.error("evaluation failed", **narrate.claimed(claim), error=type(error).__name__, place=at)
             retry = min(_RETRY_EVALUATION * claim.attempt, _LONGEST_RETRY)
             self._give_back(claim, type(error).__name__, self.clock() + retry)
 
@@ -206,6 +215,7 @@ class Service:
         with _outage("deliver"):
             delivered = pipeline.deliver(self.store, self._post, self.configuration, self.clock)
         observe.delivered(delivered)
+        narrate.delivered(delivered)
         return delivered is not None
 
     def send_receipts(self) -> bool:

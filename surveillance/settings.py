@@ -188,6 +188,10 @@ class Settings(BaseSettings):
         default="", description="path of Chromium, for reports as PDF; empty: looked for by its usual names"
     )
     log_format: str = Field(default="console", pattern="^(console|json)$", description="console or json")
+    log_messages: bool = Field(
+        default=True,
+        description="a line in the log for each message, by which its record can be followed to alerts",
+    )
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -65,13 +65,9 @@ OF_EVERYBODY = {"config_dir", "log_format", "database_url"}
 NOT_PASSED = {  # fixed by the file itself, or of use by hand only
     *("brokers", "topic_prefix", "consumer_group", "partitions", "replication_factor", "replay", "chromium"),
     *("batch_messages", "batch_wait_seconds", "fetch_wait_ms", "repair_after_seconds"),
-    "evaluation_lease_seconds",
-    *(
-        "spool_megabytes",
-        "upload_megabytes",
-        "test_record_days",
-        "test_records_each",
-    ),  # their defaults suit one machine
+    *("evaluation_lease_seconds", "log_messages"),
+    # Their defaults suit one machine.
+    *("spool_megabytes", "upload_megabytes", "test_record_days", "test_records_each"),
     # Its own database is plain too, and its secrets come from .env.
     *("database_url_file", "database_password", "database_password_file", "database_tls", "database_ca_file"),
     *("dead_letter_key_file", "audit_key_file", "session_key_file", "oidc_secret_file"),

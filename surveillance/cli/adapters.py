@@ -63,7 +63,7 @@ def listen_hl7(
         "surveillance.adapters.hl7.dialect",
     )  # fmt: skip
     settings = Settings()
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, role="adapter")
     configuration = load_configuration(settings.config_dir)
     host, port = _address(listen)
     tls = _tls(tls_cert, tls_key, tls_clients, host)

@@ -47,7 +47,7 @@ def worker() -> None:
     from agents.worker import run  # only a worker needs Faust
 
     settings = Settings()
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, role="worker")
     if settings.dead_letter_key is None:
         raise Mistake(
             "setting dead_letter_key: a worker needs it. Set SURVEILLANCE_DEAD_LETTER_KEY to a long random "
@@ -97,7 +97,7 @@ def web() -> None:
     from surveillance.cli.pages import make_pages
 
     settings = Settings()
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, role="web")
     options = web_options(settings)
     pages = make_pages(settings)
     tell_of_first_account(settings)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from surveillance import narrate
 from surveillance.alerting import hand, workflow
 from surveillance.alerting.alert import Alert, AlertChange
 from surveillance.alerting.due import with_due_times
@@ -34,6 +35,8 @@ class _Doing:
     tx: Transaction
     subject: str
     facts: dict[str, Any] = field(default_factory=dict)
+    changes: list[AlertChange] = field(default_factory=list)
+    notices: list[outbox.Notice] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Desk:
             change = workflow.step(alert, act, why.by, why.at, why.reason, details)
             if act is Act.CLOSE:
                 response.end(doing.tx, alert, details, lessons, why)
-            moved = self._save(doing.tx, change)
+            moved = self._save(doing, change)
             if act is Act.RESPOND:
                 template = self.configuration.use_cases[alert.use_case].response_plan
                 working = self.configuration.regions[alert.scope].working_time
@@ -95,7 +98,7 @@ class Desk:
             others = alerts.of_scope(doing.tx, use_case, scope, seen.start)
             as_of = why.at.astimezone(self.configuration.regions[scope].zone).date()
             change = hand.open_by_hand(seen, why.by, why.at, as_of, why.grounds(), others)
-            opened = self._save(doing.tx, change)
+            opened = self._save(doing, change)
             doing.subject = f"alert/{opened.id}"
             doing.facts |= {"severity": severity, "records": self._tokens(records)}
         return opened
@@ -109,7 +112,7 @@ class Desk:
             members = {case.member for case in cases}
             extent = self._extent(doing.tx, alert, {*map(record_of, alert.members), *map(str, records)})
             change = hand.add_members(alert, members, why.by, why.at, why.grounds(), others, extent)
-            changed = self._save(doing.tx, change)
+            changed = self._save(doing, change)
             doing.facts |= {"revision": changed.revision, "records": self._tokens(records)}
         return changed
 
@@ -120,7 +123,7 @@ class Desk:
             removed = {str(record) for record in records}
             extent = self._extent(doing.tx, alert, {*map(record_of, alert.members)} - removed)
             change = hand.remove_members(alert, removed, why.by, why.at, why.grounds(), extent)
-            changed = self._save(doing.tx, change)
+            changed = self._save(doing, change)
             doing.facts |= {"revision": changed.revision, "records": self._tokens(records)}
         return changed
 
@@ -188,7 +191,7 @@ class Desk:
             pending.void_claims(doing.tx)  # whoever looks just now has read the record
             erased = erasing.erase(doing.tx, record, self.configuration, self.erasure_key, why)
             for alert in erased.unfinished:
-                self._save(doing.tx, hand.drop_erased(alert, erased.stand_in, why.by, why.at))
+                self._save(doing, hand.drop_erased(alert, erased.stand_in, why.by, why.at))
             self._request(doing.tx, erased.places, why)
             doing.facts |= {"partner": record.partner, "kind": record.kind, "before": erased.before}
             doing.facts |= {"versions": erased.versions, "alerts": list(erased.alerts)}
@@ -203,7 +206,9 @@ class Desk:
             doing = _Doing(tx, subject)
             yield doing
             entry = audit.Entry(why.by, act, doing.subject, why.at, doing.facts)
-            audit.append(tx, self.audit_key, entry)
+            last = audit.append(tx, self.audit_key, entry)
+        narrate.acted(act, doing.subject, last.sequence, doing.changes, doing.facts.get("records", ()))
+        narrate.owed(doing.notices)
 
     @contextmanager
     def _task(self, alert_id: str, task_id: int, act: str, why: Decision) -> Iterator[tuple[_Doing, Task]]:
@@ -222,11 +227,14 @@ class Desk:
             else f"alert/{about}"
         )
 
-    def _save(self, tx: Transaction, change: AlertChange) -> Alert:
-        alert = change.alert
+    def _save(self, doing: _Doing, change: AlertChange) -> Alert:
+        alert, tx = change.alert, doing.tx
         due = with_due_times(change, self.configuration.regions[alert.scope].working_time)
+        notices = list(notices_of([due], self.configuration))
         alerts.save(tx, [due])
-        outbox.add(tx, notices_of([due], self.configuration))
+        outbox.add(tx, notices)
+        doing.changes.append(due)
+        doing.notices += notices
         self._request(tx, {(alert.use_case, alert.scope)}, Decision(change.by, change.at))
         return due.alert
 

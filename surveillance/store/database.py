@@ -203,7 +203,8 @@ def _postgresql_engine(url: URL, address: Address) -> Engine:
         if "sslmode" in given:
             raise UrlFault("database_url has an sslmode, and database_tls is set. Remove one of them")
         authorities = "system" if address.ca_file is None else str(address.ca_file)
-        defaults |= {"sslmode": "verify-full", "sslrootcert": authorities}
+        # In the URL, where the tools that copy the database look as well.
+        url = url.update_query_dict({"sslmode": "verify-full", "sslrootcert": authorities})
     return sa.create_engine(
         url if address.password is None else url.set(password=address.password),
         pool_pre_ping=True,

@@ -4,6 +4,7 @@ import gc
 import os
 import secrets
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -106,17 +107,21 @@ def web() -> None:
     stop = threading.Event()
     draining = threading.Thread(target=pages.state.gateway.run, args=(stop,), daemon=True)
     draining.start()
-    uvicorn.run(
-        pages,
-        host=settings.web_host,
-        port=settings.web_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        **proxies_of(settings),
-    )
-    stop.set()
-    draining.join(10.0)  # what it is publishing is published; what is not waits on the disk
+    # uvicorn sends itself the signal that ended it once more, which would end us before what follows.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        uvicorn.run(
+            pages,
+            host=settings.web_host,
+            port=settings.web_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            **proxies_of(settings),
+        )
+    finally:
+        stop.set()
+        draining.join(10.0)  # what it is publishing is published; what is not waits on the disk
 
 
 def proxies_of(settings: Settings) -> dict[str, Any]:

@@ -30,7 +30,11 @@ def main() -> int:
     if missing:
         known |= run(asked.seed, missing, asked.results, code)
     chosen = [known[number] for number in numbers]
-    print("\n".join([f"seed {asked.seed}, schedules {numbers[0]} to {numbers[-1]}, code {code}", *summary(chosen)]))
+    print(
+        "\n".join(
+            [f"seed {asked.seed}, schedules {numbers[0]} to {numbers[-1]}, code {code}", *summary(chosen)]
+        )
+    )
     print(last_line(chosen))
     return int(any(one.failed for one in chosen))
 
@@ -58,7 +62,10 @@ def run(seed: int, numbers: list[int], results: Path, code: str) -> dict[int, Re
 
 def _tell(result: Result) -> None:
     end = "; ".join(("FAILED", *result.broken)) if result.failed else "held"
-    print(f"  -> {end} ({result.seconds:.0f} s, {result.events} messages, {result.repaired} repaired)", flush=True)
+    print(
+        f"  -> {end} ({result.seconds:.0f} s, {result.events} messages, {result.repaired} repaired)",
+        flush=True,
+    )
 
 
 def _asked() -> argparse.Namespace:

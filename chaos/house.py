@@ -161,13 +161,15 @@ class House:
         """One worker more, up to the most."""
         with self._picking:
             running = self.workers()
-            spare = [f"w{n}" for n in range(MOST_WORKERS) if f"w{n}" not in running and f"w{n}" not in self._busy]
+            spare = [
+                f"w{n}" for n in range(MOST_WORKERS) if f"w{n}" not in running and f"w{n}" not in self._busy
+            ]
             if len(running) < MOST_WORKERS and spare:
                 self.start(spare[0])
 
     def leave(self, name: str) -> None:
-        """SIGTERM. A worker that had not yet begun dies of it, every other one ends by itself."""
-        self.fleet.end(name, (0, -signal.SIGTERM))
+        """SIGTERM. What had not yet begun dies of it, everything else ends by itself."""
+        self.fleet.end(name, (0,) if self.fleet.has_begun(name) else (0, -signal.SIGTERM))
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Sends a worker a signal."""
@@ -204,7 +206,8 @@ class House:
         deadline = time.monotonic() + TOLD_SECONDS
         while not nothing_to_deliver(self.fleet.store) and time.monotonic() < deadline:
             time.sleep(0.2)
-        self.fleet.stop_all()
+        for name in list(self.fleet.running):
+            self.leave(name)
         late = 0
         if not nothing_to_deliver(self.fleet.store):
             settings = self.fleet.settings
@@ -218,5 +221,7 @@ class House:
 
     def told(self) -> list[tuple[str, int]]:
         """Alert and revision of each message of the alerts topic, each alert's in order."""
-        found = [json.loads(m.value or b"{}") for m in messages_of(self.fleet, [f"{self.name}.{ALERTS_TOPIC}"])]
+        found = [
+            json.loads(m.value or b"{}") for m in messages_of(self.fleet, [f"{self.name}.{ALERTS_TOPIC}"])
+        ]
         return [(notice["id"], notice["revision"]) for notice in found]

@@ -125,7 +125,11 @@ def _refusals(verdict: Verdict, owed: Owed, found: Found, quiet: Found) -> None:
     verdict.lost += max(len(missing), len(unheard))
     verdict.doubled += len(twice)
     _say(verdict, "refused messages have no dead letter", missing or unheard)
-    _say(verdict, "dead letters are of messages that a quiet run accepts", found.letters.keys() - quiet.letters.keys())
+    _say(
+        verdict,
+        "dead letters are of messages that a quiet run accepts",
+        found.letters.keys() - quiet.letters.keys(),
+    )
     _say(verdict, "messages have more than one dead letter", twice)
 
 
@@ -143,7 +147,10 @@ def _rest(verdict: Verdict, found: Found) -> None:
     """The audit chain whole, nothing owed, nothing expired."""
     if found.chain:
         verdict.broken.append(f"the audit chain is broken: {found.chain}")
-    for what, number in (("notices are in the outbox", found.outbox), ("evaluations are owed", found.pending)):
+    for what, number in (
+        ("notices are in the outbox", found.outbox),
+        ("evaluations are owed", found.pending),
+    ):
         if number:
             verdict.broken.append(f"{number} {what}")
     if found.expired:
@@ -191,7 +198,9 @@ def _versions(tx: Transaction) -> Counter[Version]:
 
 def _current(tx: Transaction) -> Counter[tuple[str, ...]]:
     record, row = tables.records.c, tables.line_list.c
-    query = select(record.partner, record.kind, record.record_id, row.use_case, row.place).join(tables.records)
+    query = select(record.partner, record.kind, record.record_id, row.use_case, row.place).join(
+        tables.records
+    )
     return Counter(tuple(map(str, found)) for found in tx.execute(query.where(row.known_until.is_(None))))
 
 

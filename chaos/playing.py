@@ -71,7 +71,9 @@ def _run(house: House, counts: dict[str, int], told: dict[str, object]) -> Verdi
     quiet_store = run_quietly(fleet, house.directory / "quiet.db", as_of, DEAD_LETTER_KEY.encode())
     found, quiet = read(fleet.store, AUDIT_KEY.encode()), read(quiet_store, AUDIT_KEY.encode())
     quiet_store.close()
-    verdict = judge(owed(events, DEAD_LETTER_KEY.encode()), Outside(held, house.told(), clerk.made), found, quiet)
+    verdict = judge(
+        owed(events, DEAD_LETTER_KEY.encode()), Outside(held, house.told(), clerk.made), found, quiet
+    )
     verdict.broken += [f"logged as a defect: {line}" for line in fleet.defects()][:3]
     counts |= {"events": held, "repaired": found.repaired}
     told |= _numbers(found, clerk, handing_in, late)

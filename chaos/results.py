@@ -86,4 +86,6 @@ def summary(results: Iterable[Result]) -> list[str]:
         f"{sum(one.repaired for one in held)} messages, at most {max(one.repaired for one in held)} in one",
         f"seconds a schedule: median {seconds[len(seconds) // 2]:.0f}, longest {seconds[-1]:.0f}",
     ]
-    return lines + [f"FAILED seed {r.seed} schedule {r.number}: {'; '.join(r.broken)}" for r in held if r.failed]
+    return lines + [
+        f"FAILED seed {r.seed} schedule {r.number}: {'; '.join(r.broken)}" for r in held if r.failed
+    ]

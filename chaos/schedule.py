@@ -124,7 +124,9 @@ def draw(seed: int, number: int) -> Schedule:
     """The schedule of this number; numbers count from 0."""
     rng = random.Random(f"{seed}/{number}")
     kinds = list(_theme(seed, number))
-    database: Database = "sqlite" if any(KINDS[k].needs == "sqlite" for k in kinds if k in KINDS) else "postgresql"
+    database: Database = (
+        "sqlite" if any(KINDS[k].needs == "sqlite" for k in kinds if k in KINDS) else "postgresql"
+    )
     kinds += rng.sample(_offered(database), rng.randint(0, 2))
     feeds = tuple(feed for feed in FEEDS if feed in kinds or rng.random() < 0.2)
     faults = _in_turn(_fault(rng, kind) for kind in kinds if kind in KINDS)

@@ -118,10 +118,12 @@ class Fleet:
     def wait_until_reading(self, name: str, seconds: float = 60.0) -> None:
         """Returns once a worker was assigned partitions after its last start."""
 
-        def assigned() -> bool:
-            return b"partitions assigned" in self._log_of(name).read_bytes()[self._log_starts[name] :]
+        self.wait_until(lambda: self.has_begun(name), seconds, f"worker {name} reads")
 
-        self.wait_until(assigned, seconds, f"worker {name} reads")
+    def has_begun(self, name: str) -> bool:
+        """Whether a worker was assigned partitions, or the pages answer, after the last start."""
+        said = self._log_of(name).read_bytes()[self._log_starts[name] :]
+        return b"partitions assigned" in said or b"Uvicorn running" in said
 
     def stop(self, name: str) -> None:
         """SIGTERM: the worker ends by itself, with exit code 0."""

@@ -1,4 +1,4 @@
-"""make chaos SCHEDULES=n SEED=s: runs schedules, goes on where an earlier run ended, and says what it found."""
+"""make chaos SCHEDULES=n SEED=s: runs schedules, goes on where an earlier run ended, says what it found."""
 
 import argparse
 import shutil
@@ -30,11 +30,8 @@ def main() -> int:
     if missing:
         known |= run(asked.seed, missing, asked.results, code)
     chosen = [known[number] for number in numbers]
-    print(
-        "\n".join(
-            [f"seed {asked.seed}, schedules {numbers[0]} to {numbers[-1]}, code {code}", *summary(chosen)]
-        )
-    )
+    which = f"seed {asked.seed}, schedules {numbers[0]} to {numbers[-1]}, code {code}"
+    print("\n".join((which, *summary(chosen))))
     print(last_line(chosen))
     return int(any(one.failed for one in chosen))
 
@@ -62,10 +59,8 @@ def run(seed: int, numbers: list[int], results: Path, code: str) -> dict[int, Re
 
 def _tell(result: Result) -> None:
     end = "; ".join(("FAILED", *result.broken)) if result.failed else "held"
-    print(
-        f"  -> {end} ({result.seconds:.0f} s, {result.events} messages, {result.repaired} repaired)",
-        flush=True,
-    )
+    counts = f"{result.seconds:.0f} s, {result.events} messages, {result.repaired} repaired"
+    print(f"  -> {end} ({counts})", flush=True)
 
 
 def _asked() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""The events of a schedule: what partners publish, hand in, repeat, and get wrong; and what must come of it."""
+"""The events of a schedule: what partners publish, hand in, repeat and get wrong, and what is owed for it."""
 
 import hashlib
 import hmac
@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
+from feed import make_world
 
 from chaos.schedule import Schedule
-from feed import make_world
 from surveillance.configuration import Configuration
 from surveillance.events.topics import topic_name
 from surveillance.simulation.injected import InjectedCluster, choose_centre

@@ -13,14 +13,14 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from accounts import ask_for_final_evaluations, messages_of, nothing_to_deliver
+from fleet import SCOPE, Fleet
 from sqlalchemy import func, select
 
-from accounts import ask_for_final_evaluations, messages_of, nothing_to_deliver
 from chaos import ROOT, clock
 from chaos.disk import SmallDisk
 from chaos.schedule import MOST_WORKERS, Schedule
 from chaos.servers import Servers
-from fleet import SCOPE, Fleet
 from surveillance.accounts import Register
 from surveillance.cli.operate import topic_specs
 from surveillance.events.topics import ALERTS_TOPIC

@@ -1,7 +1,7 @@
 """What must be true of a service once it has handled everything: pure, over what was read of its database.
 
-The truth has two sources: what was sent and acknowledged, and a quiet run, which took the same messages of the
-same topics in, each once, in one process, without a fault.
+The truth has two sources: what was sent and acknowledged, and a quiet run, which took in the same messages of
+the same topics, each once, in one process, without a fault.
 """
 
 import json
@@ -31,8 +31,8 @@ class Found:
     """What a database holds, as far as an invariant asks for it.
 
     current: how many current rows each record has, by use case and place. contents: rows by table, as text.
-    evidence: of all alerts alive. tokens: of API tokens, and of the entries that say one was made. chain: what
-    is wrong with the audit chain; empty where it is whole.
+    evidence: of all alerts alive. tokens: that exist. made: tokens by the entries that say they were made.
+    chain: what is wrong with the audit chain; empty where it is whole.
     """
 
     versions: Counter[Version]

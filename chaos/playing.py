@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from accounts import run_quietly
+
 from chaos import clock
 from chaos.events import HANDED_IN, Sent, make_events, owed
 from chaos.house import AUDIT_KEY, DEAD_LETTER_KEY, GATEWAY, House

@@ -72,7 +72,7 @@ FEEDS = ("poison", "repeated", "reordered")
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: begins `at` seconds after the first event, is undone `seconds` later. `which`: of several."""
+    """One fault: begins `at` seconds after the first event, undone `seconds` later. `which`: of several."""
 
     at: float
     kind: str
@@ -124,9 +124,8 @@ def draw(seed: int, number: int) -> Schedule:
     """The schedule of this number; numbers count from 0."""
     rng = random.Random(f"{seed}/{number}")
     kinds = list(_theme(seed, number))
-    database: Database = (
-        "sqlite" if any(KINDS[k].needs == "sqlite" for k in kinds if k in KINDS) else "postgresql"
-    )
+    needs = {KINDS[kind].needs for kind in kinds if kind in KINDS}
+    database: Database = "sqlite" if "sqlite" in needs else "postgresql"
     kinds += rng.sample(_offered(database), rng.randint(0, 2))
     feeds = tuple(feed for feed in FEEDS if feed in kinds or rng.random() < 0.2)
     faults = _in_turn(_fault(rng, kind) for kind in kinds if kind in KINDS)
@@ -159,7 +158,7 @@ def _fault(rng: random.Random, name: str) -> Fault:
 
 
 def _in_turn(drawn: Iterator[Fault]) -> tuple[Fault, ...]:
-    """By time. Faults of one target that would meet begin when the one before is undone; workers' may meet."""
+    """By time. A fault whose target has another one begins when that is undone; those of workers may meet."""
     ends: dict[str, float] = {}
     faults = []
     for fault in sorted(drawn, key=lambda f: (f.at, f.kind)):

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -72,7 +72,8 @@ class LinedPostgresql:
         """Starts it on the data it had; processes that were killed may take a moment to be gone."""
         for attempt in reversed(range(START_ATTEMPTS)):
             try:
-                return self.server.start()
+                self.server.start()
+                return
             except RuntimeError:
                 if not attempt:
                     raise
@@ -172,7 +173,5 @@ def _children(process: int) -> Iterator[int]:
 
 
 def _end(process: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

@@ -104,6 +104,5 @@ def test_a_half_open_connection_stands_and_says_nothing_until_it_is_reset(line: 
 
 
 def test_a_line_to_a_server_that_is_away_breaks_connections(tmp_path: Path) -> None:
-    with Line(tmp_path / "nothing") as line, connect(line) as connection:
-        with pytest.raises(ConnectionError):
-            ask(connection)
+    with Line(tmp_path / "nothing") as line, connect(line) as connection, pytest.raises(ConnectionError):
+        ask(connection)

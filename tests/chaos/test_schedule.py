@@ -1,6 +1,7 @@
 """Schedules are drawn from a seed and a number, and from nothing else."""
 
 from collections import defaultdict
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +54,7 @@ def test_two_faults_of_one_target_never_meet_and_all_end_soon(seed: int, number:
         assert 0 <= fault.at <= LATEST_SECONDS
         assert KINDS[fault.kind].shortest <= fault.seconds <= KINDS[fault.kind].longest
     for target, faults in by_target.items():
-        for one, other in zip(faults, faults[1:], strict=False):
+        for one, other in pairwise(faults):
             assert target == "worker" or other.at >= one.at + one.seconds + GAP_SECONDS - 0.11
 
 

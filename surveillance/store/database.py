@@ -172,7 +172,7 @@ def _read_url(url: str) -> URL:
 def _postgresql_engine(address: URL) -> Engine:
     given = dict(address.query)
     defaults = {key: value for key, value in _POSTGRESQL.items() if key not in given}
-    return sa.create_engine(
+    engine = sa.create_engine(
         address,
         pool_pre_ping=True,
         pool_size=8,
@@ -182,6 +182,17 @@ def _postgresql_engine(address: URL) -> Engine:
         json_serializer=dump_json,
         hide_parameters=True,  # they hold records: an error's text must not
     )
+    sa.event.listen(engine, "checkout", _obey_read_only)
+    return engine
+
+
+def _obey_read_only(connection: Any, _record: object, _proxy: object) -> None:
+    """Each transaction is what the server's default says, unless it asks to read only.
+
+    SQLAlchemy leaves a connection that has read asking for READ WRITE, which overrules an operator who made
+    the server read-only, as one does before a standby takes over: what is written then is lost.
+    """
+    connection.read_only = None
 
 
 def _sqlite_engine(address: URL) -> Engine:

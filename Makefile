@@ -1,8 +1,8 @@
-# make install | demo | test | lint | bench | lock
+# make install | demo | test | lint | bench | chaos | lock
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint bench lock clean
+.PHONY: install demo test lint bench chaos lock clean
 .DEFAULT_GOAL := install
 
 install: .venv/installed
@@ -28,6 +28,13 @@ lint: install
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+# Faults on real Kafka and PostgreSQL (docs/operators/faults.md): make chaos SCHEDULES=200 SEED=7
+SCHEDULES ?= 10
+SEED ?= 1
+FIRST ?= 0
+chaos: install
+	$(BIN)/python -m chaos --schedules $(SCHEDULES) --seed $(SEED) --first $(FIRST)
 
 # Needs uv; the pins with their hashes hold on every platform.
 lock:

@@ -5,12 +5,13 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
 
-_SETTINGS = {
+SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",  # a test's database need not outlast a power cut
     "synchronous_commit": "off",
@@ -36,15 +37,16 @@ class PostgresqlServer:
     programs: Path
     directory: Path
     user: str | None
+    settings: Mapping[str, str] = field(default_factory=lambda: SETTINGS)
 
     @classmethod
-    def create(cls, programs: Path) -> "PostgresqlServer":
+    def create(cls, programs: Path, settings: Mapping[str, str] = SETTINGS) -> "PostgresqlServer":
         user = "postgres" if os.geteuid() == 0 else None
         directory = Path(tempfile.mkdtemp(prefix="surveillance-pg-"))
         if user is not None:
             account = pwd.getpwnam(user)
             os.chown(directory, account.pw_uid, account.pw_gid)
-        server = cls(programs, directory, user)
+        server = cls(programs, directory, user, settings)
         server._run(
             "initdb", "-D", server._cluster, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"
         )
@@ -60,15 +62,23 @@ class PostgresqlServer:
         return str(self.directory / "cluster")
 
     def start(self) -> None:
-        chosen = _SETTINGS | self._own_settings()
+        chosen = {**self.settings, **self._own_settings()}
         settings = " ".join(f"-c {key}={value!r}" for key, value in chosen.items())
         options = f"-k {self.directory} {settings}"
         log = str(self.directory / "log")
         self._run("pg_ctl", "-D", self._cluster, "-l", log, "-o", options, "-w", "-t", "30", "start")
 
-    def stop(self) -> None:
-        """Breaks every connection and ends at once."""
-        self._run("pg_ctl", "-D", self._cluster, "-m", "immediate", "-w", "stop")
+    def stop(self, mode: str = "immediate") -> None:
+        """Breaks every connection and ends: `immediate` as a crash does, `fast` in good order."""
+        self._run("pg_ctl", "-D", self._cluster, "-m", mode, "-w", "stop")
+
+    def answers(self) -> bool:
+        """Whether it takes connections now."""
+        try:
+            self.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def remove(self) -> None:
         self.stop()

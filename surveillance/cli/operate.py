@@ -4,6 +4,7 @@ import gc
 import os
 import secrets
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -106,8 +107,8 @@ def web() -> None:
     stop = threading.Event()
     draining = threading.Thread(target=pages.state.gateway.run, args=(stop, pages.state.enter), daemon=True)
     draining.start()
-    # uvicorn sends itself again the signal that ended it, once it has answered what was asked.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    # uvicorn sends itself the signal that ended it once more, which would end us before what follows.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         uvicorn.run(pages, **options)
     finally:

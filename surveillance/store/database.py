@@ -205,7 +205,7 @@ def _postgresql_engine(url: URL, address: Address) -> Engine:
         authorities = "system" if address.ca_file is None else str(address.ca_file)
         # In the URL, where the tools that copy the database look as well.
         url = url.update_query_dict({"sslmode": "verify-full", "sslrootcert": authorities})
-    return sa.create_engine(
+    engine = sa.create_engine(
         url if address.password is None else url.set(password=address.password),
         pool_pre_ping=True,
         pool_size=8,
@@ -215,6 +215,17 @@ def _postgresql_engine(url: URL, address: Address) -> Engine:
         json_serializer=dump_json,
         hide_parameters=True,  # they hold records: an error's text must not
     )
+    sa.event.listen(engine, "checkout", _obey_read_only)
+    return engine
+
+
+def _obey_read_only(connection: Any, _record: object, _proxy: object) -> None:
+    """Each transaction is what the server's default says, unless it asks to read only.
+
+    SQLAlchemy leaves a connection that has read asking for READ WRITE, which overrules an operator who made
+    the server read-only, as one does before a standby takes over: what is written then is lost.
+    """
+    connection.read_only = None
 
 
 def _sqlite_engine(address: URL) -> Engine:

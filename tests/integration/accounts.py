@@ -178,7 +178,7 @@ def ask_for_final_evaluations(store: Store, configuration: Configuration, as_of:
         pending.request(tx, asked, datetime.now(UTC))
 
 
-def run_quietly(fleet: Fleet, path: Path, as_of: date) -> Store:
+def run_quietly(fleet: Fleet, path: Path, as_of: date, dead_letter_key: bytes = b"another key") -> Store:
     """The same messages, each once, in one process without a fault, into a database of their own."""
     store = Store.open(f"sqlite:///{path}")
     store.upgrade()
@@ -187,7 +187,7 @@ def run_quietly(fleet: Fleet, path: Path, as_of: date) -> Store:
     logs = fleet.logs()
     intake = Intake(
         place=logs.place,
-        dead_letter_key=b"another key",
+        dead_letter_key=dead_letter_key,
         now=datetime.now(UTC),
         prefix=fleet.prefix,
         evaluates=False,

@@ -46,6 +46,7 @@ class Fleet:
     prefix: str
     worker_url: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _log_starts: dict[str, int] = field(default_factory=dict)
 
@@ -64,6 +65,7 @@ class Fleet:
         self._environment = {f"SURVEILLANCE_{name.upper()}": str(value) for name, value in chosen.items()}
         # An installed service has its bytecode beside it; a checkout may not, and would start for seconds.
         self._environment |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(BYTECODE)}
+        self._environment |= self.environment
         self.settings = Settings(**chosen)
         self.configuration: Configuration = load_configuration(self.settings.config_dir)
         create_topics(self.brokers, topic_specs(self.configuration, self.settings))
@@ -80,18 +82,24 @@ class Fleet:
             process.wait()
         self.store.close()
 
-    def start(self, name: str) -> None:
-        """Starts a worker, or one that was killed again; its log goes on."""
+    def start(self, name: str, command: str = "worker", module: str = "surveillance") -> None:
+        """Starts a worker, or another of the service's processes, or one that was killed again; its log goes
+        on."""
         with self._log_of(name).open("ab") as output:
             self._log_starts[name] = output.tell()
             self._running[name] = subprocess.Popen(
-                [sys.executable, "-m", "surveillance", "worker"],
+                [sys.executable, "-m", module, command],
                 cwd=ROOT,
                 env={**os.environ, **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
             )
+
+    @property
+    def running(self) -> dict[str, int]:
+        """The processes that were started and not ended, by name."""
+        return {name: process.pid for name, process in self._running.items()}
 
     def kill(self, name: str) -> None:
         """SIGKILL: the worker has no time for anything."""
@@ -110,20 +118,26 @@ class Fleet:
     def wait_until_reading(self, name: str, seconds: float = 60.0) -> None:
         """Returns once a worker was assigned partitions after its last start."""
 
-        def assigned() -> bool:
-            return b"partitions assigned" in self._log_of(name).read_bytes()[self._log_starts[name] :]
+        self.wait_until(lambda: self.has_begun(name), seconds, f"worker {name} reads")
 
-        self.wait_until(assigned, seconds, f"worker {name} reads")
+    def has_begun(self, name: str) -> bool:
+        """Whether a worker was assigned partitions, or the pages answer, after the last start."""
+        said = self._log_of(name).read_bytes()[self._log_starts[name] :]
+        return b"partitions assigned" in said or b"Uvicorn running" in said
 
     def stop(self, name: str) -> None:
         """SIGTERM: the worker ends by itself, with exit code 0."""
+        self.end(name, (0,))
+
+    def end(self, name: str, codes: Sequence[int]) -> None:
+        """SIGTERM, after which the process ends with one of these exit codes."""
         process = self._running.pop(name)
         process.send_signal(signal.SIGTERM)
         try:
             code = process.wait(STOP_SECONDS)
         finally:
             process.kill()
-        assert code == 0, f"worker {name} ended with {code}: {self.log_tail(name)}"
+        assert code in codes, f"worker {name} ended with {code}: {self.log_tail(name)}"
 
     def stop_all(self) -> None:
         for name in list(self._running):

@@ -83,6 +83,11 @@ class ApacheKafka:
                 continue
         raise RuntimeError(f"Apache Kafka did not start: {self._log_tail()}")
 
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """Stops it cleanly, as an operator does (SIGTERM)."""
         if self._process is not None:

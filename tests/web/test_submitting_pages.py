@@ -122,6 +122,25 @@ def test_a_column_that_was_not_agreed_can_be_chosen_and_constants_stay(alpha: Se
     assert re.search(r'id="c-age".*?<option value="Age" selected>', page, re.DOTALL)
 
 
+def test_rows_are_judged_once_by_each_mapping_however_often_somebody_looks(
+    alpha: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, judged = alpha.app.state.gateway, list[str]()
+    look = gateway.look
+    monkeypatch.setattr(gateway, "look", lambda feed: judged.append(feed.columns) or look(feed))
+    browser = alpha.signed_in(WHO)
+    path = taken(browser, table(ROW, ("c-2", "31/02/2024", "2024-03-02", "n77", "1")))
+    pages = [browser.get(path).text for _ in range(3)]
+    assert len(judged) == 1
+    assert pages[0] == pages[2]
+    assert "1 row of 2 cannot be sent" in pages[2]
+    fields = {f: c for f, c in AGREED.items() if not c.startswith("=")} | {"age": "Age"}
+    browser.post(f"{path}/columns", browser.csrf, **fields)
+    assert ["Not read" in browser.get(path).text for _ in range(2)] == [False, False]
+    assert len(judged) == 2
+    assert browser.post(f"{path}/send", browser.csrf).status == 422, "sending judges for itself"
+
+
 def test_every_mistake_is_shown_in_the_partners_own_columns_and_nothing_can_be_sent(alpha: Service) -> None:
     browser = alpha.signed_in(WHO)
     path = taken(browser, table(ROW, ("c-2", "31/02/2024", "2024-03-02", "n77", "1"), ("", *ROW[1:])))

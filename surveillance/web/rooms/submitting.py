@@ -30,7 +30,14 @@ from surveillance.web.submitting.codes import offered_codes
 from surveillance.web.submitting.entries import entries_of, without_gaps
 from surveillance.web.submitting.fields import by_field, form_groups, known_names, list_paths, meant
 from surveillance.web.submitting.preview import chosen_columns, preview
-from surveillance.web.submitting.uploads import Upload, body_of, find_upload, keep_note, remove_upload
+from surveillance.web.submitting.uploads import (
+    Upload,
+    body_of,
+    find_upload,
+    forget_outcome,
+    keep_note,
+    remove_upload,
+)
 
 Sender = Annotated[Person, needs(Permission.SUBMIT)]
 _PIECE = 1 << 20
@@ -117,6 +124,7 @@ def _add_upload(app: FastAPI, house: House) -> None:
         except SpoolFull:
             return _upload_page(house, person, mine, found, 507)
         if isinstance(done, Refusal):
+            forget_outcome(gateway.staged, found.id)  # a time may be too far ahead, or no longer so
             return _upload_page(house, person, mine, found, 422)
         remove_upload(gateway.staged, found.id)
         return _sent(mine, done)
@@ -266,7 +274,7 @@ def _upload_page(
         status,
         partner=partner,
         upload=upload,
-        seen=preview(gateway, feed, upload.columns),
+        seen=preview(gateway, feed, upload),
         path=f"/partners/{partner.id}/uploads/{upload.id}",
         zone=str(feed.zone),
     )

@@ -1,9 +1,11 @@
 """All configuration, loaded and checked together: use cases, partners, scopes, areas and detectors."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -206,6 +208,15 @@ def baseline_start(use_case: UseCase, detector: Detector, as_of: date) -> date:
     """First day that a detector looks at: its own baseline's where it needs more than the use case's."""
     days = max(use_case.baseline_days, getattr(detector, "baseline_days", 0))
     return as_of - timedelta(days=days - 1)
+
+
+def fingerprint(directory: Path) -> str:
+    """Another text whenever a file of the configuration is another, came or went."""
+    found = sha256()
+    for path in sorted(directory.rglob("*.yaml")):
+        with suppress(FileNotFoundError):  # it went in this moment: the next look sees it gone
+            found.update(f"{path.relative_to(directory)}\0".encode() + sha256(path.read_bytes()).digest())
+    return found.hexdigest()
 
 
 def load_configuration(directory: Path) -> Configuration:

@@ -9,7 +9,7 @@ Kafka refuses what no rule allows, so these are all rights there are:
 Writing implies describing, and with Kafka 3 also writing idempotently.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from surveillance.configuration import Configuration
@@ -80,6 +80,12 @@ def compare(found: frozenset[Rule], wanted: frozenset[Rule], settings: Settings)
     surplus = {rule for rule in found - wanted if _on_partners_topic(rule, settings.topic_prefix)}
     ours = {rule for rule in surplus if _is_our_user(rule.user, settings)}
     return Changes(tuple(sorted(wanted - found)), tuple(sorted(ours)), tuple(sorted(surplus - ours)))
+
+
+def left_users(known: Iterable[str], configuration: Configuration) -> tuple[str, ...]:
+    """Of the users that the brokers know, those of partners that are not configured any more."""
+    configured = {partner_user(partner) for partner in configuration.partners}
+    return tuple(sorted(user for user in known if user.startswith(_OF_PARTNER) and user not in configured))
 
 
 def _on_partners_topic(rule: Rule, prefix: str) -> bool:

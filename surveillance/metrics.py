@@ -68,6 +68,11 @@ PARTNER_QUIET = Gauge(
     ["partner", "kind"],
 )
 
+CONFIGURATION_CHANGED = Gauge(
+    "surveillance_configuration_changed",
+    "1 where files of the configuration are not those that this worker read when it started: restart it",
+)
+
 PARTNER_MESSAGES = Counter(
     "surveillance_partner_messages",
     "Messages of a partner, by what became of them",

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from surveillance import clockwork, narrate, observe, pipeline
-from surveillance.configuration import Configuration, load_configuration
+from surveillance.configuration import Configuration, fingerprint, load_configuration
 from surveillance.delivery.alerts_topic import AlertsTopic
 from surveillance.delivery.channel import Around
 from surveillance.delivery.receipts_topics import ReceiptsTopics
@@ -29,7 +29,7 @@ from surveillance.kafka.producer import DeliveryFailed
 from surveillance.kafka.reader import read_range
 from surveillance.line_list.record import RecordKey
 from surveillance.log import place_of
-from surveillance.metrics import OUTAGES
+from surveillance.metrics import CONFIGURATION_CHANGED, OUTAGES
 from surveillance.offsets import TopicLogs, TopicMissing, Watch, count
 from surveillance.pipeline import Ingested
 from surveillance.redefining import apply_definitions
@@ -73,6 +73,8 @@ class Service:
         self._held: pending.Claim | None = None
         self._released_on: date | None = None  # a period becomes complete with a day, not within one
         self._pruned_on: date | None = None
+        self._told_of_changes = False
+        self._configured = fingerprint(self.configuration.directory)
         self._watch = Watch(timedelta(seconds=self.settings.repair_after_seconds))
         key = self.settings.dead_letter_key
         around = Around(self.settings, self.alerts_topic.send)
@@ -302,7 +304,16 @@ class Service:
                 due = clockwork.tick(self.store, self.configuration, self.clock()) + self._release()
                 self._prune()
             observe.gauges(self.store, self.configuration, self.clock())
+        self._look_for_changes()
         return due > 0
+
+    def _look_for_changes(self) -> None:
+        """Tells once that somebody changed the configuration: a new partner is heard after a restart."""
+        changed = fingerprint(self.configuration.directory) != self._configured
+        if changed and not self._told_of_changes:
+            log.warning("the configuration was changed: restart this worker", place="config_dir")
+        self._told_of_changes = changed
+        CONFIGURATION_CHANGED.set(changed)
 
     def _release(self) -> int:
         """Publishes the counts that became complete. Without the key of the audit chain nothing is: a release

@@ -31,6 +31,7 @@ from surveillance.use_case.read import validate
 partners_app = typer.Typer(no_args_is_help=True)
 
 PASSWORD_BYTES = 32
+RESTART = "next: restart the workers and the pages, which read the configuration when they start"
 
 
 def add_to(commands: typer.Typer) -> None:
@@ -73,10 +74,12 @@ def add(
     typer.echo(f"{path}: written")
     if file_only:
         typer.echo("next: surveillance topics create, then surveillance partners rotate " + made.id)
+        typer.echo(RESTART)
         return
     with_it = replace(configuration, partners={**configuration.partners, made.id: made})
     typer.echo("\n".join(create_topics(brokers, topic_specs(with_it, settings))))
     hand_over(made, with_it, settings, _open_up(made, with_it, settings))
+    typer.echo(RESTART)
 
 
 @partners_app.command("list")
@@ -111,6 +114,29 @@ def rotate(partner: str) -> None:
     if not has_password(brokers, partner_user(partner)):
         typer.echo(f"{partner_user(partner)} had no password yet")
     hand_over(found, configuration, settings, _open_up(found, configuration, settings))
+
+
+@partners_app.command()
+def remove(
+    partner: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Let a partner publish no more: take its rights, its password and its file. Its records stay.
+
+    Where the days that it covered are to count on, end its coverage in its file (`until`) instead.
+    """
+    settings, configuration, found = _known(partner)
+    path = settings.config_dir / "partners" / f"{found.id}.yaml"
+    if not yes:
+        typer.confirm(f"{path} goes, and {found.title} publishes no more. Go on?", abort=True)
+    others = {name: one for name, one in configuration.partners.items() if name != found.id}
+    if settings.kafka.security == "sasl-tls":  # first: a file that is gone is no sign that the rights are
+        grant_access(replace(configuration, partners=others), settings)
+    else:
+        typer.echo(f"kafka_security is {settings.kafka.security}: there were no rights to take")
+    path.unlink()
+    typer.echo(f"{path}: removed. Its records stay, and its topics for as long as the brokers keep them")
+    typer.echo(RESTART)
 
 
 @partners_app.command("tests")

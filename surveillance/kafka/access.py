@@ -19,6 +19,7 @@ from kafka.admin import (
     ResourcePatternFilter,
     ResourceType,
     ScramMechanism,
+    UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
 from kafka.errors import SecurityDisabledError
@@ -85,6 +86,31 @@ def has_password(brokers: Brokers, user: str) -> bool:
     """Whether the brokers know the user."""
     with _changing(brokers), open_admin(brokers) as admin:
         return bool(admin.describe_user_scram_credentials([user])[user]["credential_infos"])
+
+
+def drop_password(brokers: Brokers, user: str) -> None:
+    """Takes a user's password away: no new connection is opened with it. Open connections stay."""
+    gone = UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512)
+    with _changing(brokers), open_admin(brokers) as admin:
+        error = admin.alter_user_scram_credentials([gone])[user]
+    if error is not None:
+        raise AccessFault(f"Kafka at {brokers}: refuses to take the password of {user} away ({error})")
+
+
+def users_with_password(brokers: Brokers) -> frozenset[str]:
+    """Every user that the brokers know by a password."""
+    with _changing(brokers), open_admin(brokers) as admin:
+        found = admin.describe_user_scram_credentials()
+    return frozenset(user for user, told in found.items() if told["credential_infos"])
+
+
+def users_of_patterns(brokers: Brokers) -> frozenset[str]:
+    """Users with rules for all names of a beginning: none of ours has one."""
+    pattern = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.PREFIXED)
+    anything = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, pattern)
+    with _changing(brokers), open_admin(brokers) as admin:
+        found, _ = admin.describe_acls(anything)
+    return frozenset(acl.principal.removeprefix(_PRINCIPAL) for acl in found)
 
 
 @contextmanager

@@ -57,6 +57,22 @@ _SASL: Mapping[type[Exception], str] = {
     ),
 }
 _WANTS_TLS = "it speaks TLS only. Set `kafka_security` (SURVEILLANCE_KAFKA_SECURITY) to sasl-tls"
+_WANTS_PASSWORD: Mapping[str, str] = {
+    "tls": (
+        "it asks for a password on this port. Set `kafka_security` (SURVEILLANCE_KAFKA_SECURITY) to "
+        "sasl-tls, and `kafka_user` and `kafka_password_file`; or give in `brokers` the port that asks for "
+        "none"
+    ),
+    "plaintext": (
+        "it asks for a password on this port, without TLS. Give in `brokers` the port that has TLS too, and "
+        "set `kafka_security` (SURVEILLANCE_KAFKA_SECURITY) to sasl-tls"
+    ),
+}
+_OF_NOBODY = {
+    "sasl_mechanism": MECHANISM,
+    "sasl_plain_username": "nobody",
+    "sasl_plain_password": "nothing",
+}
 _SPEAKS_PLAINLY = (
     "it does not speak TLS on this port. Give in `brokers` the port that does; only for a broker on this "
     "machine set `kafka_security` to plaintext"
@@ -83,7 +99,10 @@ def knock(brokers: Brokers) -> bool:
 
 
 def _other_language(brokers: Brokers, address: str) -> str | None:
-    """Whether it answers as long as TLS is used, or is not; a broker that starts or ends does neither."""
+    """Whether it answers as long as TLS or a password is used, or is not; a broker that starts or ends does
+    not."""
+    if brokers.security != "sasl-tls" and _asks_for_password(brokers, address):
+        return _WANTS_PASSWORD[brokers.security]
     if brokers.security == "plaintext":
         return _WANTS_TLS if _speaks_tls(address) else None
     try:
@@ -93,16 +112,29 @@ def _other_language(brokers: Brokers, address: str) -> str | None:
     return _SPEAKS_PLAINLY
 
 
-async def _enter(brokers: Brokers, address: str) -> None:
-    """Connects, shows the credential and asks something that everybody may."""
+def _asks_for_password(brokers: Brokers, address: str) -> bool:
+    """Such a port answers nothing to who shows none, and ends the connection: so one of nobody's is shown."""
+    secured = "SASL_SSL" if brokers.security == "tls" else "SASL_PLAINTEXT"
+    try:
+        asyncio.run(_enter(brokers, address, security_protocol=secured, **_OF_NOBODY))
+    except (SaslAuthenticationFailed, UnsupportedSaslMechanismError):
+        return True
+    except (KafkaError, OSError, TimeoutError):
+        return False
+    return False
+
+
+async def _enter(brokers: Brokers, address: str, **otherwise: str) -> None:
+    """Connects, shows the credential and asks something that everybody may. In bounded time."""
     host, port = split_address(address)
     chosen = {name: value for name, value in brokers.options().items() if name != "bootstrap_servers"}
     milliseconds = int(KNOCK_SECONDS * 1000)
-    connection = await create_conn(host, port, request_timeout_ms=milliseconds, **chosen)
-    try:
-        await connection.send(MetadataRequest([]))
-    finally:
-        connection.close()
+    async with asyncio.timeout(2 * KNOCK_SECONDS):
+        connection = await create_conn(host, port, request_timeout_ms=milliseconds, **(chosen | otherwise))
+        try:
+            await connection.send(MetadataRequest([]))
+        finally:
+            connection.close()
 
 
 def _speaks_tls(address: str) -> bool:

@@ -180,6 +180,7 @@ def make_renderer(source: AlertSource, door: Door | None = None) -> Render:
         "spaced": words.spaced,
         "title_words": words.title,
         "on_day": wording.on_day,
+        "without_number": lambda path: ".".join(part for part in path.split(".") if not part.isdigit()),
         "local": lambda moment, zone: words.at_time(moment, ZoneInfo(zone)),
     }
     environment.globals |= {

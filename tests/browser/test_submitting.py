@@ -97,3 +97,20 @@ def test_without_scripts_the_page_takes_a_file_as_well(
         seen.page.set_input_files("#file", tmp_path / "cases.csv")
         seen.page.click("text=Look at it")
         seen.page.locator("h1 >> text=Look at the file").wait_for()
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
+def test_another_entry_is_asked_for_without_scripts(
+    chromium: Browser, site: tuple[str, Any], size: str, scheme: str
+) -> None:
+    address, session = site
+    with opened(chromium, address, size, scheme, storage_state=session) as seen:
+        page = seen.page
+        page.goto(f"{address}/partners/alpha/records/new?topic=incidents")
+        page.click("summary >> text=Settings")
+        page.fill("[name='settings.0.identifier']", "s-1")
+        page.click("text=Add another: settings")
+        page.locator("[name='settings.1.type']").wait_for()
+        assert page.locator("[name='settings.0.identifier']").input_value() == "s-1"
+        page.check("[name=test]")
+        faultless(seen)

@@ -25,7 +25,14 @@ from surveillance.events.dead_letter import DeadLetter
 from surveillance.events.decode import decode_message
 from surveillance.events.topics import Source
 from surveillance.identity import compare, wanted_rules
-from surveillance.kafka.access import Rule, change_rules, list_rules
+from surveillance.kafka.access import (
+    Rule,
+    change_rules,
+    drop_password,
+    has_password,
+    list_rules,
+    users_with_password,
+)
 from surveillance.kafka.admin import TopicSpec, consumer, create_topics
 from surveillance.kafka.brokers import Brokers
 from surveillance.kafka.knock import BrokerRefuses
@@ -118,6 +125,9 @@ def site(
     yield made
     ours = [rule for rule in list_rules(secure_kafka.admin) if rule.name.startswith(prefix)]
     change_rules(secure_kafka.admin, [], ours)
+    for user in users_with_password(secure_kafka.admin):  # the next test begins without partners
+        if user.startswith("partner."):
+            drop_password(secure_kafka.admin, user)
 
 
 def password_in(ran: Ran) -> str:
@@ -256,6 +266,45 @@ def test_creating_topics_sets_rights_once_and_takes_them_from_a_partner_that_lef
     assert {rule for rule in after if rule.user == "partner.gamma"} == {elsewhere}
     assert left_alone in after
     assert "not ours, left as it is: auditor" in run("topics", "create").out
+
+
+def test_a_partner_that_is_removed_can_neither_sign_in_nor_write(run: Run, site: Site) -> None:
+    password = password_in(run("partners", "add", "gamma", *ADD, *COVERS))
+    password_in(run("partners", "rotate", "alpha"))
+    done = run("partners", "remove", "gamma", "--yes")
+    assert done.code == 0, done.words
+    topic = site.topic("incidents.v1.gamma")
+    for words in (f"may no longer: partner.gamma write topic {topic}", "has no password any more", "restart"):
+        assert words in done.out
+    assert not (site.config_dir / "partners" / "gamma.yaml").exists()
+    assert not [rule for rule in list_rules(site.kafka.admin) if rule.user == "partner.gamma"]
+    with pytest.raises(BrokerRefuses, match=r"does not know the user `partner\.gamma`"):
+        Publisher(site.kafka.as_user("partner.gamma", password))
+    assert has_password(site.kafka.admin, "partner.alpha"), "the others keep theirs"
+    assert run("partners", "remove", "gamma", "--yes").code == 2
+
+
+def test_a_partner_whose_file_is_gone_loses_its_password_unless_it_has_rights_elsewhere(
+    run: Run, site: Site
+) -> None:
+    password_in(run("partners", "add", "gamma", *ADD, *COVERS))
+    elsewhere = Rule("partner.gamma", "READ", "TOPIC", site.topic("of-somebody-else"))
+    change_rules(site.kafka.admin, [elsewhere], [])
+    (site.config_dir / "partners" / "gamma.yaml").unlink()
+    run("topics", "create")
+    assert has_password(site.kafka.admin, "partner.gamma")
+    change_rules(site.kafka.admin, [], [elsewhere])
+    assert "has no password any more: partner.gamma" in run("topics", "create", "--dry-run").out
+    assert has_password(site.kafka.admin, "partner.gamma"), "a dry run changes nothing"
+    assert "has no password any more: partner.gamma" in run("topics", "create").out
+    assert not has_password(site.kafka.admin, "partner.gamma")
+
+
+def test_without_a_yes_nothing_is_removed(run: Run, site: Site) -> None:
+    password_in(run("partners", "add", "gamma", *ADD, *COVERS))
+    assert run("partners", "remove", "gamma").code != 0
+    assert (site.config_dir / "partners" / "gamma.yaml").exists()
+    assert has_password(site.kafka.admin, "partner.gamma")
 
 
 def test_what_is_wanted_once_set_is_no_change(site: Site) -> None:

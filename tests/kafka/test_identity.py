@@ -1,6 +1,7 @@
 """A broker with TLS, passwords and an authorizer: who is let in, and what is said to whom it turns away."""
 
 import logging
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ from plugins.kafka_harness import ApacheKafka
 from plugins.secure_kafka import SecureKafka
 from surveillance.kafka.admin import TopicSpec, create_topics, describe, wait_for_brokers
 from surveillance.kafka.broker import EmbeddedBroker
-from surveillance.kafka.brokers import Brokers
+from surveillance.kafka.brokers import Brokers, Security
 from surveillance.kafka.knock import BrokerRefuses, BrokerUnreachable, knock
 from surveillance.kafka.producer import Publisher
 from surveillance.kafka.reader import read_range
@@ -27,6 +28,10 @@ TURNED_AWAY: dict[str, tuple[Way, str]] = {
     "no TLS": (lambda k: Brokers(k.address), "SURVEILLANCE_KAFKA_SECURITY.* to sasl-tls"),
     "expired certificate": (lambda k: k.expired, "has expired. Whoever runs the broker renews it"),
     "another authority": (lambda k: replace(k.admin, ca_file=None), "`kafka_ca_file` does not vouch"),
+    "no password": (
+        lambda k: replace(k.tls_only, addresses=k.address),
+        "asks for a password on this port. Set `kafka_security`.*sasl-tls.*`kafka_user`",
+    ),
     "a password where none is asked": (
         lambda k: replace(k.admin, addresses=k.tls_only.addresses),
         "asks for no password on this port. Set `kafka_security`",
@@ -44,6 +49,17 @@ def test_who_is_turned_away_hears_at_once_which_setting_to_mend(secure_kafka: Se
     assert time.monotonic() - began < 15.0
     assert brokers.addresses in str(refused.value)
     assert "not it" not in str(refused.value)
+
+
+@pytest.mark.parametrize("security", ["plaintext", "tls", "sasl-tls"])
+def test_a_port_that_takes_a_connection_and_says_nothing_is_left_in_bounded_time(security: Security) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        user = ("somebody", "x") if security == "sasl-tls" else ("", "")
+        began = time.monotonic()
+        with pytest.raises(BrokerUnreachable, match="no Kafka broker answers at"):
+            wait_for_brokers(Brokers(address, security, None, *user), 1.0)
+    assert time.monotonic() - began < 45.0
 
 
 def test_every_client_knocks_first(secure_kafka: SecureKafka) -> None:

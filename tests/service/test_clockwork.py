@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -12,13 +13,14 @@ import structlog
 from prometheus_client import REGISTRY
 from sqlalchemy import select
 
-from small_house import House, incident, message
+from small_house import House, incident, load_house, message
 from surveillance import clockwork
 from surveillance.alerting.alert import Alert, Change
 from surveillance.configuration import Configuration, Region
 from surveillance.events.envelope import as_test
 from surveillance.geography.area import AreaTable
 from surveillance.store import alerts, audit, partners, test_records
+from surveillance.store.database import Store
 from surveillance.store.tables import pending_evaluations
 from surveillance.store.tables import ticks as ticks_table
 from surveillance.use_case.model import Scope
@@ -287,3 +289,23 @@ def test_answers_to_test_records_go_after_their_time(house: House) -> None:
     assert kept() == 0
     house.service.ingest([tried])
     assert kept() == 0, "the ledger knows its message as handled"
+
+
+def test_a_partner_that_was_added_is_told_to_need_a_restart(tmp_path: Path, store: Store) -> None:
+    worker = House(load_house(tmp_path), store).service
+
+    def changed() -> float | None:
+        worker.tick()
+        return REGISTRY.get_sample_value("surveillance_configuration_changed")
+
+    assert changed() == 0
+    added = tmp_path / "partners" / "gamma.yaml"
+    added.write_text((tmp_path / "partners" / "beta.yaml").read_text().replace("beta", "gamma"))
+    with structlog.testing.capture_logs() as logs:
+        assert changed() == 1
+        assert changed() == 1
+    assert [entry["event"] for entry in logs if "configuration" in entry["event"]] == [
+        "the configuration was changed: restart this worker"
+    ]
+    added.unlink()
+    assert changed() == 0

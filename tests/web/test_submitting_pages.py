@@ -1,8 +1,10 @@
 """The pages on which people hand in records: looked at first, sent whole, one record by a form."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from handing_in_web import ROW, new_gateway, table
@@ -13,8 +15,10 @@ from surveillance.configuration import Configuration, load_configuration
 from surveillance.events.decode import event_model
 from surveillance.store import audit
 from surveillance.store.database import Store
+from surveillance.web.submitting.codes import offered_codes
 from surveillance.web.submitting.fields import form_groups
 
+CONFIG = Path(__file__).parents[2] / "config"
 WHO = "reporter@example.org"
 AGREED = {
     "record_id": "Case No",
@@ -118,6 +122,25 @@ def test_a_column_that_was_not_agreed_can_be_chosen_and_constants_stay(alpha: Se
     assert re.search(r'id="c-age".*?<option value="Age" selected>', page, re.DOTALL)
 
 
+def test_rows_are_judged_once_by_each_mapping_however_often_somebody_looks(
+    alpha: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, judged = alpha.app.state.gateway, list[str]()
+    look = gateway.look
+    monkeypatch.setattr(gateway, "look", lambda feed: judged.append(feed.columns) or look(feed))
+    browser = alpha.signed_in(WHO)
+    path = taken(browser, table(ROW, ("c-2", "31/02/2024", "2024-03-02", "n77", "1")))
+    pages = [browser.get(path).text for _ in range(3)]
+    assert len(judged) == 1
+    assert pages[0] == pages[2]
+    assert "1 row of 2 cannot be sent" in pages[2]
+    fields = {f: c for f, c in AGREED.items() if not c.startswith("=")} | {"age": "Age"}
+    browser.post(f"{path}/columns", browser.csrf, **fields)
+    assert ["Not read" in browser.get(path).text for _ in range(2)] == [False, False]
+    assert len(judged) == 2
+    assert browser.post(f"{path}/send", browser.csrf).status == 422, "sending judges for itself"
+
+
 def test_every_mistake_is_shown_in_the_partners_own_columns_and_nothing_can_be_sent(alpha: Service) -> None:
     browser = alpha.signed_in(WHO)
     path = taken(browser, table(ROW, ("c-2", "31/02/2024", "2024-03-02", "n77", "1"), ("", *ROW[1:])))
@@ -184,6 +207,88 @@ def test_one_record_is_sent_by_a_form(alpha: Service) -> None:
     )
 
 
+def message_of(service: Service) -> dict[str, Any]:
+    """The event that waits."""
+    (kept,) = waiting(service)
+    held = service.app.state.gateway.spool.hold(kept)
+    (message,) = held.messages()
+    held.file.close()
+    return json.loads(message.value)  # type: ignore[no-any-return]
+
+
+FORM = "/partners/alpha/records/new?topic=incidents"
+SETTINGS = {
+    "settings.0.type": "school",
+    "settings.0.identifier": "s-1",
+    "settings.1.type": "",
+    "settings.2.type": "workplace",
+    "settings.2.identifier": "w-1",
+}
+
+
+def test_several_entries_of_a_list_are_sent_and_an_empty_one_between_them_is_none(alpha: Service) -> None:
+    browser = alpha.signed_in(WHO)
+    assert browser.post(FORM, browser.csrf, **RECORD, **SETTINGS).status == 303
+    assert message_of(alpha)["settings"] == [
+        {"type": "school", "identifier": "s-1"},
+        {"type": "workplace", "identifier": "w-1"},
+    ]
+
+
+def test_a_button_adds_an_entry_without_a_script_and_keeps_what_was_typed(alpha: Service) -> None:
+    browser = alpha.signed_in(WHO)
+    one = {name: text for name, text in SETTINGS.items() if ".0." in name}
+    page = browser.post(FORM, browser.csrf, **RECORD, **one, add="settings")
+    assert (page.status, waiting(alpha)) == (200, [])
+    assert 'value="s-1"' in page.text
+    assert 'name="settings.1.type"' in page.text
+    assert 'name="settings.2.type"' not in page.text
+    assert 'value="c-1"' in page.text
+
+
+def test_a_mistake_in_an_entry_stands_at_its_own_field(alpha: Service) -> None:
+    browser = alpha.signed_in(WHO)
+    wrong = SETTINGS | {"settings.2.identifier": "two words"}
+    page = browser.post(FORM, browser.csrf, **RECORD, **wrong)
+    assert page.status == 422
+    assert 'id="f-settings-1-identifier-error"' in page.text
+    assert 'id="f-settings-0-identifier-error"' not in page.text
+
+
+def test_a_record_that_is_ticked_as_a_test_goes_as_a_test_record(alpha: Service) -> None:
+    browser = alpha.signed_in(WHO)
+    assert '<input type="checkbox" name="test"' in browser.get(FORM).text
+    assert browser.post(FORM, browser.csrf, **RECORD, test="yes").status == 303
+    sent = message_of(alpha)
+    assert (sent["test"], sent["data"]["record_id"]) == (True, "c-1")
+
+
+def test_codes_of_the_code_lists_are_proposed_with_their_words() -> None:
+    offered = offered_codes(CONFIG)
+    assert ("X60", "ICD-10: ") in [(o.code, o.words[:8]) for o in offered["diagnoses.code"]]
+    assert "21" in [one.code for one in offered["admission_method"]]
+
+
+def test_the_form_of_an_admission_proposes_codes(shipped: Service) -> None:
+    browser = shipped.signed_in(WHO)
+    page = browser.get("/partners/example-emergency-department/records/new?topic=admissions").text
+    assert re.search(r'name="diagnoses.0.code"[^>]* list="codes-diagnoses-code"', page)
+    assert re.search(r'<option value="X60" label="X60 ICD-10: [^"]+">', page)
+    assert re.search(r'name="admission_method"[^>]* list="codes-admission_method"', page)
+
+
+@pytest.fixture
+def shipped(sqlite_template: Path, tmp_path: Path) -> Iterator[Service]:
+    """The service as it is shipped, with an account of a hospital."""
+    path = tmp_path / "shipped.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    store, configuration = Store.open(f"sqlite:///{path}"), load_configuration(CONFIG)
+    service = make_service(configuration, store, gateway=new_gateway(configuration, tmp_path, "127.0.0.1:1"))
+    service.account(WHO, "partner:*:*:example-emergency-department")
+    yield service
+    store.close()
+
+
 def test_a_form_with_mistakes_comes_back_with_each_at_its_field(alpha: Service) -> None:
     browser = alpha.signed_in(WHO)
     wrong = RECORD | {
@@ -210,7 +315,7 @@ def test_a_raw_nhs_number_typed_anywhere_is_refused_at_its_field(alpha: Service)
 
 @pytest.mark.parametrize("kind", ["incident", "admission"])
 def test_the_form_asks_for_every_field_of_the_contract(kind: str) -> None:
-    asked = {f.path.split(".")[0] for group in form_groups(kind) for f in group.fields}  # type: ignore[arg-type]
+    asked = {f.path.split(".")[0] for group in form_groups(kind) for f in group.every}  # type: ignore[arg-type]
     assert asked | {"reporter_org"} == set(event_model(kind).model_fields)  # type: ignore[arg-type]
 
 

@@ -26,9 +26,18 @@ from surveillance.web.deeds import Typed
 from surveillance.web.house import House, needs
 from surveillance.web.receiving import received, write
 from surveillance.web.rooms.submissions import KINDS, gateway_of, with_columns
-from surveillance.web.submitting.fields import by_field, form_groups, known_names, meant
+from surveillance.web.submitting.codes import offered_codes
+from surveillance.web.submitting.entries import entries_of, without_gaps
+from surveillance.web.submitting.fields import by_field, form_groups, known_names, list_paths, meant
 from surveillance.web.submitting.preview import chosen_columns, preview
-from surveillance.web.submitting.uploads import Upload, body_of, find_upload, keep_note, remove_upload
+from surveillance.web.submitting.uploads import (
+    Upload,
+    body_of,
+    find_upload,
+    forget_outcome,
+    keep_note,
+    remove_upload,
+)
 
 Sender = Annotated[Person, needs(Permission.SUBMIT)]
 _PIECE = 1 << 20
@@ -115,6 +124,7 @@ def _add_upload(app: FastAPI, house: House) -> None:
         except SpoolFull:
             return _upload_page(house, person, mine, found, 507)
         if isinstance(done, Refusal):
+            forget_outcome(gateway.staged, found.id)  # a time may be too far ahead, or no longer so
             return _upload_page(house, person, mine, found, 422)
         remove_upload(gateway.staged, found.id)
         return _sent(mine, done)
@@ -139,7 +149,9 @@ def _add_form(app: FastAPI, house: House) -> None:
         gateway = gateway_of(house)
         kind = _kind_of(mine, {"topic": topic})
         form = await request.form()
-        typed = Typed({name: (str(form[name]),) for name in form})
+        typed = without_gaps(Typed({name: (str(form[name]),) for name in form}), kind)
+        if typed.one("add") in list_paths(kind):  # one more entry is asked for, by a button of the form
+            return _form_page(house, person, mine, kind, typed)
         try:
             done = await run_in_threadpool(_submit_one, gateway, mine, kind, typed, person.id)
         except SpoolFull:
@@ -158,13 +170,14 @@ def _choose(gateway: Gateway, feed: Feed, upload: Upload, given: dict[str, str])
 
 def _submit_one(gateway: Gateway, partner: Partner, kind: Kind, typed: Typed, by: str) -> Accepted | Refusal:
     """One record as a table of one row, whose columns are named as its fields."""
-    fields = [field for group in form_groups(kind) for field in group.fields]
+    fields = [field for group in form_groups(kind, entries_of(typed, kind)) for field in group.every]
     cells = {field.path: _cell(typed, field.path, field.kind) for field in fields}
     with received(gateway) as path:
         with open_private(path) as file:
             file.write(_row(list(cells)) + _row(list(cells.values())))
         columns = {field: field for field in cells}
-        feed = Feed(path, partner, kind, columns, zone_of(gateway.configuration, partner), named=Shape.CSV)
+        zone, test = zone_of(gateway.configuration, partner), bool(typed.one("test"))
+        feed = Feed(path, partner, kind, columns, zone, named=Shape.CSV, test=test)
         return gateway.submit(feed, by)
 
 
@@ -261,7 +274,7 @@ def _upload_page(
         status,
         partner=partner,
         upload=upload,
-        seen=preview(gateway, feed, upload.columns),
+        seen=preview(gateway, feed, upload),
         path=f"/partners/{partner.id}/uploads/{upload.id}",
         zone=str(feed.zone),
     )
@@ -278,15 +291,17 @@ def _form_page(
 ) -> Response:
     faults = tuple(row.fault for row in refusal.faults) if refusal else ()
     plain = tuple(replace(fault, field=_plain(fault.field)) for fault in faults)
+    groups = form_groups(kind, entries_of(typed, kind))
     return house.render(
         "submitting/record.html",
         person,
         status,
         partner=partner,
         kind=kind,
-        groups=form_groups(kind),
+        groups=groups,
         typed=typed,
-        wrong=by_field(plain, kind),
+        wrong=by_field(plain, groups),
+        codes=offered_codes(house.desk.configuration.directory),
         names=known_names(house.desk.configuration.use_cases.values(), kind),
         zone=str(zone_of(gateway_of(house).configuration, partner)),
     )

@@ -1,7 +1,7 @@
 """The fields of an event as a form has them: made from the event's model, so that no list is kept twice."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from surveillance.events.decode import event_model
@@ -24,6 +24,7 @@ _GROUPS: Mapping[str, str] = {
     "What is known": "",
 }
 _LAST = "What is known"
+_GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names.split()}
 _MEANT = {"version": "1", "action": "reported"}
 _LABELS = {
     "record_id": "Your record's id",
@@ -52,11 +53,26 @@ class FormField:
 
 
 @dataclass(frozen=True)
+class FormList:
+    """What may be said several times: an entry is its questions, in which its number stands."""
+
+    path: str
+    label: str
+    entries: tuple[tuple[FormField, ...], ...]
+
+
+@dataclass(frozen=True)
 class FormGroup:
     """Questions that belong together."""
 
     title: str
     fields: tuple[FormField, ...]
+    lists: tuple[FormList, ...] = ()
+
+    @property
+    def every(self) -> tuple[FormField, ...]:
+        """All its questions, those of its lists included."""
+        return self.fields + tuple(f for one in self.lists for entry in one.entries for f in entry)
 
 
 def known_names(use_cases: Iterable[UseCase], kind: Kind) -> tuple[str, ...]:
@@ -67,16 +83,44 @@ def known_names(use_cases: Iterable[UseCase], kind: Kind) -> tuple[str, ...]:
     return tuple(sorted(named))
 
 
+def form_groups(kind: Kind, entries: Mapping[str, int] | None = None) -> tuple[FormGroup, ...]:
+    """The whole form for one record, with so many entries of each list; one where nothing is said."""
+    groups: dict[str, tuple[list[FormField], dict[str, list[FormField]]]] = {g: ([], {}) for g in _GROUPS}
+    for field in _fields(kind):
+        top = field.path.split(".")[0]
+        fields, lists = groups[_GROUP_OF.get(top, _LAST)]
+        if top in list_paths(kind):
+            lists.setdefault(top, []).append(field)
+        else:
+            fields.append(field)
+    number = {path: (entries or {}).get(path, 1) for path in list_paths(kind)}
+    return tuple(
+        FormGroup(
+            title, tuple(fields), tuple(_list(path, asked, number[path]) for path, asked in lists.items())
+        )
+        for title, (fields, lists) in groups.items()
+        if fields or lists
+    )
+
+
 @cache
-def form_groups(kind: Kind) -> tuple[FormGroup, ...]:
-    """The whole form for one record."""
-    made = list(_fields(kind))
-    group_of = {name: group for group, names in _GROUPS.items() for name in names.split()}
-    groups = {
-        group: [field for field in made if group_of.get(field.path.split(".")[0], _LAST) == group]
-        for group in _GROUPS
-    }
-    return tuple(FormGroup(group, tuple(fields)) for group, fields in groups.items() if fields)
+def list_paths(kind: Kind) -> tuple[str, ...]:
+    """What of a record may be said several times."""
+    known = known_fields(event_model(kind)).items()
+    return tuple(path for path, field in known if field.many and field.form == "object")
+
+
+def _list(path: str, fields: list[FormField], number: int) -> FormList:
+    return FormList(
+        path, label_of(path), tuple(tuple(_entry(f, path, n) for f in fields) for n in range(number))
+    )
+
+
+def _entry(field: FormField, path: str, number: int) -> FormField:
+    """The question as it is asked in one entry: `settings.1.type`."""
+    rest = field.path.removeprefix(f"{path}.")
+    label = f"{label_of(path)} {number + 1}: {spaced(rest.replace('.', ' '))}"
+    return replace(field, path=f"{path}.{number}.{rest}", label=label)
 
 
 def meant(kind: Kind) -> dict[str, str]:
@@ -98,12 +142,12 @@ def required_fields(kind: Kind) -> frozenset[str]:
     return frozenset(name for name, field in fields if field.is_required()) - _COMPLETED
 
 
-def by_field(faults: tuple[Fault, ...], kind: Kind) -> dict[str, list[Fault]]:
+def by_field(faults: tuple[Fault, ...], groups: tuple[FormGroup, ...]) -> dict[str, list[Fault]]:
     """Faults by the question that they stand beside: that of the field, or the first one below it."""
-    paths = [field.path for group in form_groups(kind) for field in group.fields]
+    paths = [field.path for group in groups for field in group.every]
     placed: dict[str, list[Fault]] = {}
     for fault in faults:
-        placed.setdefault(_question(fault.field.replace(".0", ""), paths), []).append(fault)
+        placed.setdefault(_question(fault.field, paths), []).append(fault)
     return placed
 
 
@@ -114,7 +158,12 @@ def _question(field: str, paths: list[str]) -> str:
     return next((path for path in paths if path.startswith(f"{field}.")), "")
 
 
-def _fields(kind: Kind) -> Iterator[FormField]:
+@cache
+def _fields(kind: Kind) -> tuple[FormField, ...]:
+    return tuple(_each_field(kind))
+
+
+def _each_field(kind: Kind) -> Iterator[FormField]:
     model = event_model(kind)
     shapes = field_paths(model)
     required = required_fields(kind)

@@ -16,6 +16,7 @@ from surveillance.submitting.gateway import Gateway, Refusal
 from surveillance.submitting.rows import open_table
 from surveillance.web import words
 from surveillance.web.submitting.fields import label_of, required_fields
+from surveillance.web.submitting.uploads import Outcome, Upload, find_outcome, keep_outcome
 
 ROWS = 5
 FAULTS = 200
@@ -59,22 +60,23 @@ class Preview:
         return not self.problems and not self.refusal.bad_rows and self.refusal.rows > 0
 
 
-def preview(gateway: Gateway, feed: Feed, columns: Mapping[str, str] | None) -> Preview:
-    """Looks at the whole upload. Nothing is sent."""
-    nothing = Refusal(0, 0, ())
+def preview(gateway: Gateway, feed: Feed, upload: Upload) -> Preview:
+    """Looks at the whole upload. Nothing is sent. Every row is judged once by each mapping: what was found is
+    kept beside the file, and sending judges it anew."""
+    nothing = Outcome(Refusal(0, 0, ()))
     header: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     chosen = feed
     try:
         if feed.shape.is_table:
             table = open_table(feed.path, feed.shape)
             header, notes = table.header, table.notes
-            found = find_columns(feed.partner, feed.kind, header) if columns is None else columns
-            chosen = replace(feed, columns=found)
-        refusal = gateway.look(chosen)
+            agreed = find_columns(feed.partner, feed.kind, header)
+            chosen = replace(feed, columns=agreed if upload.columns is None else upload.columns)
+        outcome = _outcome(gateway, chosen, upload)
     except ColumnsError as error:
-        refusal, problems = nothing, error.problems
+        outcome = replace(nothing, problems=error.problems)
+    refusal, problems = outcome.refusal, outcome.problems
     rows = [] if problems else list(_first_rows(chosen))
     paths = tuple(dict.fromkeys(path for _, values in rows for path in values))
     return Preview(
@@ -85,8 +87,21 @@ def preview(gateway: Gateway, feed: Feed, columns: Mapping[str, str] | None) -> 
         unread=tuple(unread_columns(chosen.columns, header)),
         notes=notes,
         problems=problems,
-        refusal=replace(refusal, faults=refusal.faults[:FAULTS]),
+        refusal=refusal,
     )
+
+
+def _outcome(gateway: Gateway, feed: Feed, upload: Upload) -> Outcome:
+    known = find_outcome(gateway.staged, upload.id, feed.columns)
+    if known is not None:
+        return known
+    try:
+        refusal = gateway.look(feed)
+        found = Outcome(replace(refusal, faults=refusal.faults[:FAULTS]))
+    except ColumnsError as error:
+        found = Outcome(Refusal(0, 0, ()), error.problems)
+    keep_outcome(gateway.staged, upload.id, feed.columns, found)
+    return found
 
 
 def chosen_columns(feed: Feed, chosen: Mapping[str, str], header: tuple[str, ...]) -> dict[str, str]:

@@ -7,11 +7,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 
 from surveillance.events.topics import Kind
+from surveillance.submitting.gateway import Refusal
 from surveillance.submitting.shape import Shape
-from surveillance.submitting.spool import open_private, room
+from surveillance.submitting.spool import SpoolFull, open_private, room
 
 _ID = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
 
@@ -50,6 +52,39 @@ def find_upload(staged: Path, upload: str, account: str, partner: str) -> Upload
     return found
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What judging an upload by a mapping came to: `refusal`, or the problems for which no row was read."""
+
+    refusal: Refusal
+    problems: tuple[str, ...] = ()
+
+
+def keep_outcome(staged: Path, upload: str, columns: Mapping[str, str], outcome: Outcome) -> None:
+    """Writes down what was found, so that the next look need not judge every row again."""
+    path = staged / f"{upload}.seen"
+    path.unlink(missing_ok=True)
+    with suppress(SpoolFull), room(), open_private(path) as file:
+        file.write(json.dumps({"columns": dict(columns), "outcome": asdict(outcome)}).encode())
+
+
+def find_outcome(staged: Path, upload: str, columns: Mapping[str, str]) -> Outcome | None:
+    """What was found by this mapping; None where it was not judged by it, or is being written."""
+    try:
+        seen = json.loads((staged / f"{upload}.seen").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return _OUTCOME.validate_python(seen["outcome"]) if seen["columns"] == columns else None
+
+
+def forget_outcome(staged: Path, upload: str) -> None:
+    """The next look judges every row again."""
+    (staged / f"{upload}.seen").unlink(missing_ok=True)
+
+
+_OUTCOME = TypeAdapter(Outcome)
+
+
 def body_of(staged: Path, upload: str) -> Path:
     """Where the file itself lies."""
     return staged / f"{upload}.body"
@@ -57,6 +92,6 @@ def body_of(staged: Path, upload: str) -> Path:
 
 def remove_upload(staged: Path, upload: str) -> None:
     """Nothing of it stays."""
-    for path in (body_of(staged, upload), staged / f"{upload}.note"):
+    for path in (body_of(staged, upload), staged / f"{upload}.note", staged / f"{upload}.seen"):
         with suppress(FileNotFoundError):
             path.unlink()

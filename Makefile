@@ -1,8 +1,8 @@
-# make install | demo | test | lint | bench | lock
+# make install | demo | test | lint | bench | fuzz N=inputs | lock
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint bench lock clean
+.PHONY: install demo test lint bench fuzz lock clean
 .DEFAULT_GOAL := install
 
 install: .venv/installed
@@ -28,6 +28,10 @@ lint: install
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+# Every parser against N changed inputs; what fails is kept in var/fuzz.
+fuzz: install
+	PYTHONPATH=tests $(BIN)/python -m fuzzing --inputs $(or $(N),1000) --seed $(or $(SEED),1)
 
 # Needs uv; the pins with their hashes hold on every platform.
 lock:

@@ -1,6 +1,6 @@
 # One image for every command of the service: worker, web, db upgrade, topics create, publish.
 # docker-compose.yml runs it with a read-only root file system; only /tmp and, by web, the spool are written.
-ARG PYTHON=3.11-slim-bookworm
+ARG PYTHON=3.11.13-slim-bookworm
 
 FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
@@ -17,10 +17,13 @@ COPY agents /build/agents
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /build/dist /build \
  && /opt/surveillance/bin/pip install --no-deps /build/dist/*.whl
 # Compiled code is for the kind of processor it was made on: elsewhere the first start compiles it again.
-RUN NUMBA_CACHE_DIR=/opt/numba-cache /opt/surveillance/bin/surveillance warm
+# What runs installs nothing: not even what it was installed with stays.
+RUN /opt/surveillance/bin/python -m pip uninstall --yes pip setuptools \
+ && NUMBA_CACHE_DIR=/opt/numba-cache /opt/surveillance/bin/surveillance warm
 
 FROM python:${PYTHON}
-RUN groupadd --gid 10001 surveillance \
+RUN python -m pip uninstall --yes pip setuptools wheel && rm -rf /usr/local/lib/python3.11/ensurepip \
+ && groupadd --gid 10001 surveillance \
  && useradd --uid 10001 --gid surveillance --no-create-home --home-dir /tmp --shell /usr/sbin/nologin surveillance
 COPY --from=build /opt/surveillance /opt/surveillance
 COPY --from=build --chown=surveillance:surveillance /opt/numba-cache /opt/numba-cache
@@ -33,7 +36,11 @@ ENV PATH=/opt/surveillance/bin:$PATH \
     NUMBA_CACHE_DIR=/tmp/numba-cache \
     SURVEILLANCE_CONFIG_DIR=/app/config
 WORKDIR /app
-USER surveillance
+# By number, so that whoever runs it can tell that it is not root.
+USER 10001:10001
+# Of a worker or the pages; whoever runs the image says more exactly what it runs (docker-compose.yml, the chart).
+HEALTHCHECK --interval=30s --timeout=10s --start-period=120s \
+  CMD ["python", "-c", "import socket, sys; sys.exit(all(socket.socket().connect_ex(('127.0.0.1', port)) for port in (8080, 9464)))"]
 # numba refuses a cache directory that it cannot write to, so each container starts from a copy of its own.
 ENTRYPOINT ["/bin/sh", "-c", "cp -R /opt/numba-cache /tmp/ && exec surveillance \"$@\"", "surveillance"]
 CMD ["--help"]

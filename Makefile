@@ -1,8 +1,8 @@
-# make install | demo | test | lint | bench | chaos | lock
+# make install | demo | test | lint | bench | chaos | fuzz N=inputs | secrets | lock
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint bench chaos lock clean
+.PHONY: install demo test lint bench chaos fuzz secrets lock clean
 .DEFAULT_GOAL := install
 
 install: .venv/installed
@@ -35,6 +35,16 @@ SEED ?= 1
 FIRST ?= 0
 chaos: install
 	$(BIN)/python -m chaos --schedules $(SCHEDULES) --seed $(SEED) --first $(FIRST)
+
+# Every parser against N changed inputs; what fails is kept in var/fuzz.
+fuzz: install
+	PYTHONPATH=tests $(BIN)/python -m fuzzing --inputs $(or $(N),1000) --seed $(or $(SEED),1)
+
+# What docker-compose.yml gives its services: readable in the containers, and here by whoever may enter the folder.
+secrets:
+	mkdir -p -m 700 secrets
+	for name in postgres-password dead-letter-key audit-key session-key; do \
+	  [ -s secrets/$$name ] || { openssl rand -hex 32 > secrets/$$name && chmod 444 secrets/$$name; } || exit 1; done
 
 # Needs uv; the pins with their hashes hold on every platform.
 lock:

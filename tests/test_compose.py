@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -54,23 +56,28 @@ def test_every_setting_of_ours_exists(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", OURS)
-def test_settings_are_values_that_the_service_accepts(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_values_that_the_service_accepts(
+    service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in COMPOSE["secrets"]:
+        (tmp_path / name).write_text("a" * 64)
     for name, value in environment(service).items():
-        monkeypatch.setenv(name, re.sub(r"\$\{\w+(?::-(.*?)|:\+.*?)\}", r"\1", value))
+        filled_in = re.sub(r"\$\{\w+(?::-(.*?)|:\+.*?)\}", r"\1", value)
+        monkeypatch.setenv(name, filled_in.replace("/run/secrets", str(tmp_path)))
     monkeypatch.setenv("SURVEILLANCE_CONFIG_DIR", str(ROOT / "config"))
     Settings()
 
 
-OF_EVERYBODY = {"config_dir", "log_format", "database_url"}
+OF_EVERYBODY = {"config_dir", "log_format", "database_url", "database_password_file"}
 NOT_PASSED = {  # fixed by the file itself, or of use by hand only
     *("brokers", "topic_prefix", "consumer_group", "partitions", "replication_factor", "replay", "chromium"),
     *("batch_messages", "batch_wait_seconds", "fetch_wait_ms", "repair_after_seconds"),
     *("evaluation_lease_seconds", "log_messages"),
     # Their defaults suit one machine.
     *("spool_megabytes", "upload_megabytes", "test_record_days", "test_records_each"),
-    # Its own database is plain too, and its secrets come from .env.
-    *("database_url_file", "database_password", "database_password_file", "database_tls", "database_ca_file"),
-    *("dead_letter_key_file", "audit_key_file", "session_key_file", "oidc_secret_file"),
+    # Its own database is plain too, and every secret is a file.
+    *("database_url_file", "database_password", "database_tls", "database_ca_file"),
+    *("dead_letter_key", "audit_key", "session_key", "oidc_secret"),
     # A proxy in front of the pages ends TLS; metrics stay on a network of their own.
     *("web_cert_file", "web_key_file", "webhook_ca_file"),
     *("metrics_cert_file", "metrics_key_file", "metrics_client_ca_file"),
@@ -85,7 +92,7 @@ def test_whatever_an_operator_can_set_is_passed_to_who_needs_it() -> None:
     assert passed | NOT_PASSED | OF_EVERYBODY == set(Settings.model_fields)
     mail = {name for name in Settings.model_fields if name.startswith("mail_")}
     worker = {name.removeprefix("SURVEILLANCE_").lower() for name in environment("worker")}
-    assert worker >= mail | {"dead_letter_key", "audit_key", "web_url"}, (
+    assert worker >= mail | {"dead_letter_key_file", "audit_key_file", "web_url"}, (
         "it delivers, and signs what it publishes"
     )
     text = (ROOT / "docker-compose.yml").read_text()
@@ -93,12 +100,12 @@ def test_whatever_an_operator_can_set_is_passed_to_who_needs_it() -> None:
     assert asked == set(re.findall(r"^(?:# )?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
 
-def test_the_password_of_the_mail_server_is_a_file_and_no_variable() -> None:
-    assert (
-        environment("worker")["SURVEILLANCE_MAIL_PASSWORD_FILE"] == "${MAIL_USER:+/run/secrets/mail-password}"
-    )
+def test_what_is_there_only_where_somebody_named_it_is_a_file_too() -> None:
+    worker, web = environment("worker"), environment("web")
+    assert worker["SURVEILLANCE_MAIL_PASSWORD_FILE"] == "${MAIL_USER:+/run/secrets/mail-password}"
+    assert web["SURVEILLANCE_OIDC_SECRET_FILE"] == "${OIDC_SECRET_FILE:+/run/secrets/oidc-secret}"
     assert COMPOSE["secrets"]["mail-password"] == {"file": "${MAIL_PASSWORD_FILE:-/dev/null}"}
-    assert {name for name in SERVICES if "secrets" in SERVICES[name]} == {"worker"}
+    assert COMPOSE["secrets"]["oidc-secret"] == {"file": "${OIDC_SECRET_FILE:-/dev/null}"}
 
 
 def test_kafka_runs_with_the_settings_that_the_tests_run_it_with() -> None:
@@ -152,18 +159,39 @@ def test_no_service_has_rights_that_it_does_not_need(service: str) -> None:
         assert chosen["read_only"] is True
 
 
-def test_every_secret_comes_from_the_env_file_and_its_absence_is_told() -> None:
-    text = (ROOT / "docker-compose.yml").read_text()
-    required = set(re.findall(r"\$\{(\w+):\?copy \.env\.example to \.env and fill it in\}", text))
-    example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    assert required == example.keys() == {"POSTGRES_PASSWORD", "DEAD_LETTER_KEY", "AUDIT_KEY", "SESSION_KEY"}
-    assert set(example.values()) == {""}, "an example that works is a password that everybody knows"
-    secrets = [
-        v for s in SERVICES for k, v in environment(s).items() if "PASSWORD" in k or k.endswith("_KEY")
-    ]
-    assert secrets
-    assert all(value.startswith("${") for value in secrets)
-    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+def test_every_secret_is_a_file_that_only_who_needs_it_is_given() -> None:
+    keys = {"dead-letter-key", "audit-key", "postgres-password"}
+    assert {name: set(service["secrets"]) for name, service in SERVICES.items() if "secrets" in service} == {
+        "postgres": {"postgres-password"},
+        "migrate": {"postgres-password"},
+        "worker": keys | {"mail-password"},
+        "web": keys | {"session-key", "oidc-secret"},
+    }
+    for name in SERVICES:
+        given = environment(name)
+        files = {value for key, value in given.items() if key.endswith("_FILE") and "secrets" in value}
+        named = {re.search(r"/run/secrets/([\w-]+)", value)[1] for value in files}  # type: ignore[index]
+        assert named == set(SERVICES[name].get("secrets", []))
+        secret = {n for n in given if re.search(r"PASSWORD|_KEY$|SECRET", n) and not n.endswith("_FILE")}
+        assert not secret
+        assert not re.search(r"//[^@/]*:[^@/]*@", given.get("SURVEILLANCE_DATABASE_URL", ""))
+
+
+def test_the_files_of_secrets_are_made_once_and_never_committed(tmp_path: Path) -> None:
+    shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
+    held: list[dict[str, str]] = []
+    for _ in range(2):
+        subprocess.run(["make", "--silent", "secrets"], cwd=tmp_path, check=True)
+        held.append({path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()})
+    assert held[0] == held[1]
+    wanted = {one["file"].removeprefix("./secrets/") for one in COMPOSE["secrets"].values()}
+    assert {name for name in wanted if "$" not in name} == held[0].keys()
+    assert all(len(secret.strip()) == 64 for secret in held[0].values())
+    assert len(set(held[0].values())) == 4
+    assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0, "nobody else enters the folder"
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {".env", "/secrets/"} <= set(ignored)
+    assert "!secrets" not in (ROOT / ".dockerignore").read_text()
 
 
 def test_the_worker_waits_for_its_schema_and_topics_and_those_for_what_they_need() -> None:

@@ -5,6 +5,7 @@ The nearest centroid alone is another area for one point in four of Cheshire and
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from surveillance.geography.distance import Floats
+from surveillance.use_case.fault import ConfigError, ConfigFault
 
 Box = tuple[float, float, float, float]
 
@@ -37,14 +39,28 @@ class Boundaries:
 
 
 def load_boundaries(path: Path) -> Boundaries:
-    """A GeoJSON file of polygons and multipolygons in WGS84 with the property `code`."""
-    features = json.loads(path.read_bytes())["features"]
-    edges = tuple(np.concatenate(list(map(_edges, _rings(f["geometry"])))) for f in features)
-    return Boundaries(
-        codes=tuple(feature["properties"]["code"] for feature in features),
-        boxes=np.array([_box(each) for each in edges], dtype=np.float64).reshape(-1, 4),
-        edges=edges,
-    )
+    """A GeoJSON file of polygons and multipolygons in WGS84 with the property `code`. Raises ConfigError."""
+    with reading_geojson(path):
+        features = json.loads(path.read_bytes())["features"]
+        edges = tuple(np.concatenate(list(map(_edges, _rings(f["geometry"])))) for f in features)
+        return Boundaries(
+            codes=tuple(str(feature["properties"]["code"]) for feature in features),
+            boxes=np.array([_box(each) for each in edges], dtype=np.float64).reshape(-1, 4),
+            edges=edges,
+        )
+
+
+@contextmanager
+def reading_geojson(path: Path) -> Iterator[None]:
+    """Says ConfigError of a file that is no GeoJSON of areas, wherever its shape goes wrong."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        problem = f"is no GeoJSON of polygons with the property `code` ({type(error).__name__})"
+        fix = (
+            "Give a FeatureCollection of Polygon and MultiPolygon features, in longitude and latitude (WGS84)"
+        )
+        raise ConfigError([ConfigFault(path.name, "features", problem, fix)]) from None
 
 
 def _rings(geometry: Mapping[str, Any]) -> Iterator[list[list[float]]]:
@@ -54,6 +70,8 @@ def _rings(geometry: Mapping[str, Any]) -> Iterator[list[list[float]]]:
 
 def _edges(ring: list[list[float]]) -> Floats:
     corners = np.array(ring, dtype=np.float64)[:, :2]
+    if len(corners) < 2 or corners.shape[1] != 2 or not np.isfinite(corners).all():
+        raise ValueError("a ring is a list of points of two numbers")
     return np.concatenate([corners[:-1], corners[1:]], axis=1)  # GeoJSON repeats the first corner at the end
 
 

@@ -4,7 +4,9 @@ A date cell is a day, `2024-03-01`; one with a time is `2024-03-01 14:30:00`. A 
 that was last computed for it. What a workbook unpacks to is looked at before it is unpacked.
 """
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, time
@@ -25,6 +27,11 @@ MOST_ROWS = 1_048_576
 _SHARED = "xl/sharedStrings.xml"
 _FORMULA = (b"<f>", b"<f ")
 _CHUNK = 1 << 20
+# What zipfile makes of bytes that are no package; ColumnsError, a ValueError, is none of them.
+_BROKEN = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError),
+    *(OSError, NotImplementedError, RuntimeError),
+)
 
 
 def workbook_table(path: Path) -> Table:
@@ -41,17 +48,24 @@ def workbook_table(path: Path) -> Table:
 
 def _check_package(path: Path) -> None:
     """Before anything is unpacked: its size, and that no part of it defines words of its own."""
+    with _package(path) as package:
+        parts = package.infolist()
+        shared = sum(part.file_size for part in parts if part.filename == _SHARED)
+        unpacked = sum(part.file_size for part in parts)
+        if len(parts) > MOST_PARTS or unpacked > MOST_UNPACKED_BYTES or shared > MOST_SHARED_BYTES:
+            raise ColumnsError(["the workbook: unpacks to too much; save the one sheet as `CSV UTF-8`"])
+        for part in parts:
+            if part.filename.endswith(".xml") and b"<!DOCTYPE" in _beginning(package, part):
+                raise ColumnsError(["the workbook: is not one that Excel writes; save it again"])
+
+
+@contextmanager
+def _package(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The package that a workbook is; raises ColumnsError wherever in it the file is broken."""
     try:
         with zipfile.ZipFile(path) as package:
-            parts = package.infolist()
-            shared = sum(part.file_size for part in parts if part.filename == _SHARED)
-            unpacked = sum(part.file_size for part in parts)
-            if len(parts) > MOST_PARTS or unpacked > MOST_UNPACKED_BYTES or shared > MOST_SHARED_BYTES:
-                raise ColumnsError(["the workbook: unpacks to too much; save the one sheet as `CSV UTF-8`"])
-            for part in parts:
-                if part.filename.endswith(".xml") and b"<!DOCTYPE" in _beginning(package, part):
-                    raise ColumnsError(["the workbook: is not one that Excel writes; save it again"])
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, NotImplementedError, RuntimeError) as error:
+            yield package
+    except _BROKEN as error:
         words = "is no .xlsx workbook that can be read (an old .xls, one with a password, or a broken file)"
         raise ColumnsError([f"the workbook: {words}; save it as .xlsx without a password"]) from error
 
@@ -150,7 +164,7 @@ def _is_formula(cell: Any) -> bool:
 
 def _has_formulas(path: Path) -> bool:
     """Whether any sheet has one: only then the workbook is read twice."""
-    with zipfile.ZipFile(path) as package:
+    with _package(path) as package:
         sheets = [part for part in package.infolist() if part.filename.startswith("xl/worksheets/")]
         return any(_mentions(package, part, _FORMULA) for part in sheets)
 

@@ -46,6 +46,8 @@ def read_yaml(path: Path, file: str) -> tuple[dict[str, Any] | None, list[Config
         )  # a SafeLoader: it builds plain values only
     except (OSError, UnicodeDecodeError) as error:
         return None, [ConfigFault(file, "", f"cannot be read ({type(error).__name__})", "Give a UTF-8 file")]
+    except RecursionError:
+        return None, [ConfigFault(file, "", "is nested too deep", "Close the brackets that are open")]
     except (yaml.YAMLError, TypeError, ValueError) as error:
         return None, [_syntax_fault(error, file)]
     if not isinstance(content, dict):

@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from surveillance.geography.boundaries import reading_geojson
+
 Point = tuple[float, float]
 Ring = tuple[Point, ...]
 Box = tuple[float, float, float, float]
@@ -28,15 +30,19 @@ class Boundaries:
 
 @lru_cache(maxsize=8)
 def load_boundaries(path: Path, unit: str = "lad_name") -> Boundaries:
-    """Read a FeatureCollection with the property `code` and, for outlines, the name of a higher unit."""
-    features = json.loads(path.read_text(encoding="utf-8"))["features"]
-    rings = {f["properties"]["code"]: tuple(_rings(f["geometry"])) for f in features}
-    members: defaultdict[str, list[Ring]] = defaultdict(list)
-    for feature in features:
-        if name := feature["properties"].get(unit):
-            members[name].extend(rings[feature["properties"]["code"]])
-    outlines = {name: tuple(outline(of_unit)) for name, of_unit in members.items()}
-    return Boundaries(rings, {code: box(of_area) for code, of_area in rings.items()}, outlines)
+    """Read a FeatureCollection with the property `code` and, for outlines, the name of a higher unit.
+
+    Raises ConfigError.
+    """
+    with reading_geojson(path):
+        features = json.loads(path.read_text(encoding="utf-8"))["features"]
+        rings = {str(f["properties"]["code"]): tuple(_rings(f["geometry"])) for f in features}
+        members: defaultdict[str, list[Ring]] = defaultdict(list)
+        for feature in features:
+            if name := feature["properties"].get(unit):
+                members[name].extend(rings[str(feature["properties"]["code"])])
+        outlines = {str(name): tuple(outline(of_unit)) for name, of_unit in members.items()}
+        return Boundaries(rings, {code: box(of_area) for code, of_area in rings.items()}, outlines)
 
 
 def box(rings: Iterable[Ring]) -> Box:

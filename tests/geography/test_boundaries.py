@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surveillance.geography.boundaries import Boundaries, load_boundaries
+from surveillance.use_case.fault import ConfigError
 
 
 def square(west: float, south: float, side: float) -> list[list[float]]:
@@ -64,3 +65,24 @@ def test_areas_that_share_a_side_leave_no_gap_and_no_overlap(
     neighbours: Boundaries, x: float, y: float
 ) -> None:
     assert neighbours.containing(x, y) == ("west" if x < 1 else "east")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b'{"features": [{"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}}]}',
+        b'{"features": [{"properties": {"code": "A"}, "geometry": null}]}',
+        b'{"features": [{"properties": {"code": "A"}, "geometry": {"type": "Polygon", "coordinates": []}}]}',
+        b'{"features": [{"properties": {"code": "A"}, "geometry": {"type": "Polygon",'
+        b' "coordinates": [[[0, NaN], [1, 1]]]}}]}',
+        b'{"features": ' + b"[" * 100_000,
+    ],
+)
+def test_a_file_that_is_no_geojson_of_areas_is_named_with_its_fix(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "areas.geojson").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"areas\.geojson: features: .*Give a FeatureCollection"):
+        load_boundaries(tmp_path / "areas.geojson")

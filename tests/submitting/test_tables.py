@@ -131,6 +131,19 @@ def test_a_workbook_that_defines_its_own_entities_is_not_read(tmp_path: Path) ->
         open_table(path, Shape.EXCEL)
 
 
+@pytest.mark.parametrize("part", ["[Content_Types].xml", "xl/worksheets/sheet1.xml", "xl/workbook.xml"])
+def test_a_workbook_with_a_part_that_does_not_unpack_is_told_to_be_broken(tmp_path: Path, part: str) -> None:
+    path = workbook(tmp_path / "a.xlsx", HEADER, ROW)
+    with zipfile.ZipFile(path) as package:
+        info = package.getinfo(part)
+        begins = info.header_offset + 30 + len(part)
+    content = bytearray(path.read_bytes())
+    content[begins : begins + info.compress_size] = b"\xff" * info.compress_size
+    path.write_bytes(content)
+    with pytest.raises(ColumnsError, match=r"save it as \.xlsx"):
+        list(open_table(path, Shape.EXCEL).lines())
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"Case No,Seen"]
 )

@@ -158,6 +158,12 @@ def test_an_absent_file_and_an_empty_folder_are_mistakes_with_a_fix(tmp_path: Pa
     assert faults_of(load_partners, tmp_path)[0].fix == "Put one per Partner there"
 
 
+def test_a_file_with_brackets_that_never_close_is_a_mistake_with_a_fix(tmp_path: Path) -> None:
+    (tmp_path / "surveillance.yaml").write_text("scopes: " + "[" * 2000)
+    (fault,) = faults_of(load_scopes, tmp_path)
+    assert (fault.problem, fault.fix) == ("is nested too deep", "Close the brackets that are open")
+
+
 def test_a_fault_reads_as_one_line() -> None:
     fault = ConfigFault("partners/a.yaml", "topics", "is missing", "Add it")
     assert str(fault) == "partners/a.yaml: topics: is missing. Add it"

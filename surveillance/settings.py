@@ -68,6 +68,15 @@ class Settings(BaseSettings):
     consumer_group: str = Field(default="surveillance", description="Kafka consumer group that workers share")
     partitions: int = Field(default=4, ge=1, description="partitions of a partner's topic when it is created")
     replication_factor: int = Field(default=1, ge=1, description="copies of each partition on the brokers")
+    topic_retention_days: float = Field(
+        default=7.0, gt=0, description="how long the partners' topics keep a message; set by `topics create`"
+    )
+    keep_uncounted_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="records that no use case counts, and refused messages, are kept so many days after "
+        "their receipt; none: for ever",
+    )
     dead_letter_key: SecretStr | None = Field(
         default=None,
         min_length=16,

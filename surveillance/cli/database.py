@@ -11,7 +11,7 @@ import typer
 
 from surveillance.answering import measure_stored
 from surveillance.cli.errors import Mistake
-from surveillance.cli.keys import desk_keys
+from surveillance.cli.keys import audit_key_of, desk_keys
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.kafka.reader import read_range
 from surveillance.service import build_service
@@ -19,7 +19,7 @@ from surveillance.settings import Settings
 from surveillance.store import audit, exports, schema
 from surveillance.store.copies import back_up, restore
 from surveillance.store.database import Store
-from surveillance.upkeep import rebuilding
+from surveillance.upkeep import expiring, rebuilding
 from surveillance.upkeep.verifying import Keys, verify
 
 app = typer.Typer(no_args_is_help=True)
@@ -101,6 +101,33 @@ def restore_database(
     typer.echo(
         "records that were erased after the backup are back: erase them again before you start a worker"
     )
+
+
+@app.command("expire")
+def expire_records(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+) -> None:
+    """Remove what has expired by the policy of its use case, as a worker does once a day."""
+    settings = Settings()
+    key, configuration, now = (
+        audit_key_of(settings),
+        load_configuration(settings.config_dir),
+        datetime.now(UTC),
+    )
+    policy = expiring.policy_of(configuration, now, settings.keep_uncounted_days)
+    for use_case in configuration.use_cases:
+        last = policy.last_days.get(use_case)
+        typer.echo(f"{use_case}: {f'cases up to {last}' if last else 'kept for ever'}")
+    with opened(settings) as store:
+        store.check_schema()
+        found = expiring.due(store, configuration, policy, now)
+        typer.echo(f"{len(found.keys)} records have expired; {found.held} more are held by alerts")
+        if not dry_run:
+            done = expiring.expire(store, found, configuration, now, key)
+            typer.echo(
+                f"removed: {done.records} records, {done.snapshots} snapshots, {done.refused} refused "
+                f"messages, texts of {done.alerts} alerts; archived: {done.months} months"
+            )
 
 
 @app.command("export")

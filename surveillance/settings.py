@@ -23,7 +23,12 @@ from surveillance.use_case.read import read_yaml
 
 _FILE = "surveillance.yaml"
 _USER = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"  # what SCRAM and an access rule of Kafka both take as it is
-_ENVIRONMENT_ONLY = ("kafka_password",)
+_ENVIRONMENT_ONLY = (
+    "kafka_password",
+    "database_migrator_password",
+    "database_worker_password",
+    "database_web_password",
+)
 
 
 class Settings(BaseSettings):
@@ -40,6 +45,15 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         default=SecretStr("sqlite:///var/surveillance.db"),
         description="sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+    )
+    database_migrator_password: SecretStr | None = Field(
+        default=None, description="for `db roles`: password of surveillance_migrator, environment only"
+    )
+    database_worker_password: SecretStr | None = Field(
+        default=None, description="for `db roles`: password of surveillance_worker, environment only"
+    )
+    database_web_password: SecretStr | None = Field(
+        default=None, description="for `db roles`: password of surveillance_web, environment only"
     )
     brokers: str = Field(default="127.0.0.1:9092", description="Kafka bootstrap servers, comma separated")
     kafka_security: Security = Field(
@@ -196,7 +210,9 @@ def _read(path: Path) -> dict[str, Any]:
     content, faults = read_yaml(path, _FILE)
     for key in _ENVIRONMENT_ONLY:
         if content is not None and key in content:
-            fix = f"Remove it; set SURVEILLANCE_{key.upper()}, or {key}_file to a file that holds it"
+            fix = f"Remove it; set SURVEILLANCE_{key.upper()}"
+            if f"{key}_file" in Settings.model_fields:
+                fix += f", or {key}_file to a file that holds it"
             faults.append(ConfigFault(_FILE, key, "a password must not stand here", fix))
     if faults or content is None:
         raise ConfigError(faults)

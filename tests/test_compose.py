@@ -149,7 +149,9 @@ def test_every_secret_comes_from_the_env_file_and_its_absence_is_told() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     required = set(re.findall(r"\$\{(\w+):\?copy \.env\.example to \.env and fill it in\}", text))
     example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    assert required == example.keys() == {"POSTGRES_PASSWORD", "DEAD_LETTER_KEY", "AUDIT_KEY", "SESSION_KEY"}
+    keys = {"DEAD_LETTER_KEY", "AUDIT_KEY", "SESSION_KEY"}
+    passwords = {f"{of}_PASSWORD" for of in ("POSTGRES", "MIGRATOR", "WORKER", "WEB")}
+    assert required == example.keys() == keys | passwords
     assert set(example.values()) == {""}, "an example that works is a password that everybody knows"
     secrets = [
         v for s in SERVICES for k, v in environment(s).items() if "PASSWORD" in k or k.endswith("_KEY")
@@ -167,14 +169,30 @@ def test_the_worker_waits_for_its_schema_and_topics_and_those_for_what_they_need
     }
     done, healthy = "service_completed_successfully", "service_healthy"
     assert conditions == {
-        ("migrate", "postgres"): healthy,
+        ("roles", "postgres"): healthy,
+        ("migrate", "roles"): done,
         ("topics", "kafka"): healthy,
         ("worker", "migrate"): done,
         ("worker", "topics"): done,
         ("web", "migrate"): done,
     }
-    assert {name for name, service in SERVICES.items() if service["restart"] == "no"} == {"migrate", "topics"}
+    jobs = {name for name, service in SERVICES.items() if service["restart"] == "no"}
+    assert jobs == {"roles", "migrate", "topics"}
     assert all("healthcheck" in service for service in SERVICES.values() if service["restart"] != "no")
+
+
+def test_each_service_connects_to_the_database_as_the_role_that_it_needs() -> None:
+    users = {
+        name: re.sub(r".*//(\w+):\$\{(\w+):.*", r"\1 \2", environment(name)["SURVEILLANCE_DATABASE_URL"])
+        for name in OURS
+        if "SURVEILLANCE_DATABASE_URL" in environment(name)
+    }
+    assert users == {
+        "roles": "surveillance POSTGRES_PASSWORD",
+        "migrate": "surveillance_migrator MIGRATOR_PASSWORD",
+        "worker": "surveillance_worker WORKER_PASSWORD",
+        "web": "surveillance_web WEB_PASSWORD",
+    }
 
 
 def test_prometheus_asks_the_workers_where_they_answer() -> None:

@@ -43,7 +43,7 @@ fuzz: install
 # What docker-compose.yml gives its services: readable in the containers, and here by whoever may enter the folder.
 secrets:
 	mkdir -p -m 700 secrets
-	for name in postgres-password dead-letter-key audit-key session-key; do \
+	for name in postgres-password migrator-password worker-password web-password dead-letter-key audit-key session-key; do \
 	  [ -s secrets/$$name ] || { openssl rand -hex 32 > secrets/$$name && chmod 444 secrets/$$name; } || exit 1; done
 
 # Needs uv; the pins with their hashes hold on every platform.

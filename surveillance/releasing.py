@@ -67,7 +67,7 @@ class Series:
 def series_of(configuration: Configuration, use_case: UseCase, scope: str) -> Series | None:
     """What is published there; None where nothing is: the use case is not published, or a scope before this
     one shares areas with it, so that one could be subtracted from the other."""
-    if use_case.publication is None or _shares_areas(configuration, use_case, scope):
+    if use_case.publication is None or shares_areas(configuration, use_case, scope):
         return None
     covered = configuration.covered(use_case, scope)
     slowest = math.ceil(max((one.delay_days for one in covered), default=0))
@@ -104,9 +104,15 @@ def _all_series(configuration: Configuration) -> Iterator[Series]:
                 yield series
 
 
-def _shares_areas(configuration: Configuration, use_case: UseCase, scope: str) -> bool:
+def shares_areas(configuration: Configuration, use_case: UseCase, scope: str) -> bool:
+    """Whether an earlier scope of the use case has areas of this one: counts are made of the first."""
     before = use_case.scopes[: use_case.scopes.index(scope)]
     return any(_overlap(configuration, scope, other) for other in before)
+
+
+def areas_shared_with(configuration: Configuration, scope: str) -> list[str]:
+    """The scope, and every other one that has some of its areas."""
+    return [one for one in configuration.regions if one == scope or _overlap(configuration, scope, one)]
 
 
 def _overlap(configuration: Configuration, scope: str, other: str) -> bool:
@@ -150,12 +156,7 @@ def _due(
 ) -> list[int]:
     """The periods to publish now. None of them shares a day with one that is published already, here or in
     another scope with the same areas."""
-    scopes = [
-        scope
-        for scope in configuration.regions
-        if scope == series.scope or _overlap(configuration, series.scope, scope)
-    ]
-    taken = releases.taken_days(tx, series.use_case.id, scopes)
+    taken = releases.taken_days(tx, series.use_case.id, areas_shared_with(configuration, series.scope))
     calendar = series.calendar
     earliest = calendar.number(began - timedelta(days=series.delay_days + 7)) - 1
     first = earliest if since is None else calendar.first_whole_block(since)

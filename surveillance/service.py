@@ -39,6 +39,7 @@ from surveillance.settings import Settings
 from surveillance.store import erasures, ledger, pending, receipts, test_records
 from surveillance.store.alerts import StaleAlert
 from surveillance.store.database import Store, transient, unstorable
+from surveillance.upkeep.expiring import due, expire, policy_of
 from surveillance.use_case.fault import ConfigError
 
 log = structlog.get_logger()
@@ -299,13 +300,13 @@ class Service:
     def tick(self) -> bool:
         """Does what time alone brings about, and sets the gauges; False where nothing was due."""
         with _outage("tick"):
-            due = 0
+            done = 0
             if not self.settings.replay:
-                due = clockwork.tick(self.store, self.configuration, self.clock()) + self._release()
+                done = clockwork.tick(self.store, self.configuration, self.clock()) + self._daily()
                 self._prune()
             observe.gauges(self.store, self.configuration, self.clock())
         self._look_for_changes()
-        return due > 0
+        return done > 0
 
     def _look_for_changes(self) -> None:
         """Tells once that somebody changed the configuration: a new partner is heard after a restart."""
@@ -315,13 +316,15 @@ class Service:
         self._told_of_changes = changed
         CONFIGURATION_CHANGED.set(changed)
 
-    def _release(self) -> int:
-        """Publishes the counts that became complete. Without the key of the audit chain nothing is: a release
-        that nobody signed for is none."""
+    def _daily(self) -> int:
+        """Publishes the counts that became complete, then removes what has expired. Without the key of the
+        audit chain neither is done: nobody would sign for it."""
         key = self.settings.audit_key
         if key is None or self.clock().date() == self._released_on:
             return 0
-        made = release_due(self.store, self.configuration, self.clock(), key.get_secret_value().encode())
+        signing = key.get_secret_value().encode()
+        made = release_due(self.store, self.configuration, self.clock(), signing)
+        self._expire(signing)
         self._released_on = self.clock().date()
         return made
 
@@ -336,6 +339,14 @@ class Service:
         self._pruned_on = now.date()
         if removed:
             log.info("answers to test records removed", answers=removed)
+
+    def _expire(self, signing: bytes) -> None:
+        now = self.clock()
+        policy = policy_of(self.configuration, now, self.settings.keep_uncounted_days)
+        if not policy.expires_nothing:
+            expire(
+                self.store, due(self.store, self.configuration, policy, now), self.configuration, now, signing
+            )
 
     def close(self) -> None:
         """Gives back what was begun, and ends every connection."""

@@ -59,6 +59,24 @@ class Settings(BaseSettings):
     database_ca_file: Path | None = Field(
         default=None, description="certificates, in PEM, that vouch for PostgreSQL; none: the system's"
     )
+    database_migrator_password: SecretStr | None = Field(
+        default=None, description="for `db roles`: password of surveillance_migrator"
+    )
+    database_migrator_password_file: Path | None = Field(
+        default=None, description="file that holds database_migrator_password"
+    )
+    database_worker_password: SecretStr | None = Field(
+        default=None, description="for `db roles`: password of surveillance_worker"
+    )
+    database_worker_password_file: Path | None = Field(
+        default=None, description="file that holds database_worker_password"
+    )
+    database_web_password: SecretStr | None = Field(
+        default=None, description="for `db roles`: password of surveillance_web"
+    )
+    database_web_password_file: Path | None = Field(
+        default=None, description="file that holds database_web_password"
+    )
     brokers: str = Field(default="127.0.0.1:9092", description="Kafka bootstrap servers, comma separated")
     kafka_security: Security = Field(
         default="plaintext",
@@ -86,6 +104,15 @@ class Settings(BaseSettings):
     consumer_group: str = Field(default="surveillance", description="Kafka consumer group that workers share")
     partitions: int = Field(default=4, ge=1, description="partitions of a partner's topic when it is created")
     replication_factor: int = Field(default=1, ge=1, description="copies of each partition on the brokers")
+    topic_retention_days: float = Field(
+        default=7.0, gt=0, description="how long the partners' topics keep a message; set by `topics create`"
+    )
+    keep_uncounted_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="records that no use case counts, and refused messages, are kept so many days after "
+        "their receipt; none: for ever",
+    )
     dead_letter_key: SecretStr | None = Field(
         default=None,
         min_length=16,

@@ -160,12 +160,13 @@ def test_no_service_has_rights_that_it_does_not_need(service: str) -> None:
 
 
 def test_every_secret_is_a_file_that_only_who_needs_it_is_given() -> None:
-    keys = {"dead-letter-key", "audit-key", "postgres-password"}
+    keys = {"dead-letter-key", "audit-key"}
     assert {name: set(service["secrets"]) for name, service in SERVICES.items() if "secrets" in service} == {
         "postgres": {"postgres-password"},
-        "migrate": {"postgres-password"},
-        "worker": keys | {"mail-password"},
-        "web": keys | {"session-key", "oidc-secret"},
+        "roles": {f"{role}-password" for role in ("postgres", "migrator", "worker", "web")},
+        "migrate": {"migrator-password"},
+        "worker": keys | {"worker-password", "mail-password"},
+        "web": keys | {"web-password", "session-key", "oidc-secret"},
     }
     for name in SERVICES:
         given = environment(name)
@@ -187,7 +188,7 @@ def test_the_files_of_secrets_are_made_once_and_never_committed(tmp_path: Path) 
     wanted = {one["file"].removeprefix("./secrets/") for one in COMPOSE["secrets"].values()}
     assert {name for name in wanted if "$" not in name} == held[0].keys()
     assert all(len(secret.strip()) == 64 for secret in held[0].values())
-    assert len(set(held[0].values())) == 4
+    assert len(set(held[0].values())) == 7
     assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0, "nobody else enters the folder"
     ignored = (ROOT / ".gitignore").read_text().splitlines()
     assert {".env", "/secrets/"} <= set(ignored)
@@ -202,14 +203,30 @@ def test_the_worker_waits_for_its_schema_and_topics_and_those_for_what_they_need
     }
     done, healthy = "service_completed_successfully", "service_healthy"
     assert conditions == {
-        ("migrate", "postgres"): healthy,
+        ("roles", "postgres"): healthy,
+        ("migrate", "roles"): done,
         ("topics", "kafka"): healthy,
         ("worker", "migrate"): done,
         ("worker", "topics"): done,
         ("web", "migrate"): done,
     }
-    assert {name for name, service in SERVICES.items() if service["restart"] == "no"} == {"migrate", "topics"}
+    jobs = {name for name, service in SERVICES.items() if service["restart"] == "no"}
+    assert jobs == {"roles", "migrate", "topics"}
     assert all("healthcheck" in service for service in SERVICES.values() if service["restart"] != "no")
+
+
+def test_each_service_connects_to_the_database_as_the_role_that_it_needs() -> None:
+    users = {
+        name: re.sub(r".*//(\w+)@.*", r"\1", environment(name)["SURVEILLANCE_DATABASE_URL"])
+        for name in OURS
+        if "SURVEILLANCE_DATABASE_URL" in environment(name)
+    }
+    assert users == {
+        "roles": "surveillance",
+        "migrate": "surveillance_migrator",
+        "worker": "surveillance_worker",
+        "web": "surveillance_web",
+    }
 
 
 def test_prometheus_asks_the_workers_where_they_answer() -> None:

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from surveillance.answering import measure_stored
 from surveillance.cli.errors import Mistake
-from surveillance.cli.keys import desk_keys
+from surveillance.cli.keys import audit_key_of, desk_keys
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.kafka.reader import read_range
 from surveillance.service import build_service
 from surveillance.settings import Settings
-from surveillance.store import audit, exports, schema
+from surveillance.store import audit, exports, roles, schema
 from surveillance.store.copies import back_up, restore
 from surveillance.store.database import Store
-from surveillance.upkeep import rebuilding
+from surveillance.upkeep import expiring, rebuilding
 from surveillance.upkeep.verifying import Keys, verify
 
 app = typer.Typer(no_args_is_help=True)
@@ -45,8 +46,40 @@ def upgrade() -> None:
     """Bring the database's schema up to date."""
     with opened(Settings()) as store:
         store.upgrade()
+        roles.grant_where_used(store)
         measure_stored(store)
     typer.echo("the schema is up to date")
+
+
+@app.command("roles")
+def set_roles(
+    apply: Annotated[bool, typer.Option("--apply", help="Run the SQL instead of printing it.")] = False,
+) -> None:
+    """Three roles of PostgreSQL: migrator, worker and web, each with what it needs and nothing else.
+
+    For an administrator of the server. With --apply, roles also get the passwords that
+    SURVEILLANCE_DATABASE_MIGRATOR_PASSWORD, _WORKER_PASSWORD and _WEB_PASSWORD name.
+    """
+    settings = Settings()
+    with opened(settings) as store:
+        if store.dialect != "postgresql":
+            raise Mistake("database_url: SQLite has no roles; the file's owner may do everything")
+        if not apply:
+            with store.reading() as tx:
+                typer.echo("".join(f"{statement};\n" for statement in roles.statements(tx)), nl=False)
+            return
+        done, passwords = roles.apply(store), _passwords(settings)
+        roles.set_passwords(store, passwords)
+    typer.echo(f"{done} statements; passwords of {', '.join(passwords) or 'nobody'}")
+
+
+def _passwords(settings: Settings) -> dict[roles.Role, str]:
+    given: dict[roles.Role, SecretStr | None] = {
+        roles.MIGRATOR: settings.database_migrator_password,
+        roles.WORKER: settings.database_worker_password,
+        roles.WEB: settings.database_web_password,
+    }
+    return {role: secret.get_secret_value() for role, secret in given.items() if secret is not None}
 
 
 @app.command("verify")
@@ -96,11 +129,39 @@ def restore_database(
     with opened(Settings()) as store:
         restore(store, source, over)
         store.upgrade()
+        roles.grant_where_used(store)
         measure_stored(store)
     typer.echo("restored, and the schema is up to date; check it with: surveillance db verify")
     typer.echo(
         "records that were erased after the backup are back: erase them again before you start a worker"
     )
+
+
+@app.command("expire")
+def expire_records(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+) -> None:
+    """Remove what has expired by the policy of its use case, as a worker does once a day."""
+    settings = Settings()
+    key, configuration, now = (
+        audit_key_of(settings),
+        load_configuration(settings.config_dir),
+        datetime.now(UTC),
+    )
+    policy = expiring.policy_of(configuration, now, settings.keep_uncounted_days)
+    for use_case in configuration.use_cases:
+        last = policy.last_days.get(use_case)
+        typer.echo(f"{use_case}: {f'cases up to {last}' if last else 'kept for ever'}")
+    with opened(settings) as store:
+        store.check_schema()
+        found = expiring.due(store, configuration, policy, now)
+        typer.echo(f"{len(found.keys)} records have expired; {found.held} more are held by alerts")
+        if not dry_run:
+            done = expiring.expire(store, found, configuration, now, key)
+            typer.echo(
+                f"removed: {done.records} records, {done.snapshots} snapshots, {done.refused} refused "
+                f"messages, texts of {done.alerts} alerts; archived: {done.months} months"
+            )
 
 
 @app.command("export")

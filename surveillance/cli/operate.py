@@ -191,4 +191,6 @@ def topic_specs(configuration: Configuration, settings: Settings) -> list[TopicS
     wanted = (partner.id for partner in configuration.partners.values() if partner.receipts)
     names = (*configuration.topics(prefix), *(receipts_topic(partner, prefix) for partner in wanted))
     alerts = TopicSpec(prefix + ALERTS_TOPIC, settings.partitions, copies, compacted=True)
-    return [*(TopicSpec(name, settings.partitions, copies) for name in names), alerts]
+    hours = settings.topic_retention_days * 24
+    kept = (TopicSpec(name, settings.partitions, copies, retention_hours=hours) for name in names)
+    return [*kept, alerts]

@@ -19,7 +19,7 @@ from surveillance.store.tables import alert_history, alerts
 from surveillance.store.tables_cases import alert_members
 
 _PAGE = 500
-_ENDED = (State.CLOSED.value, State.NOT_A_CLUSTER.value, State.MERGED.value)
+ENDED = (State.CLOSED.value, State.NOT_A_CLUSTER.value, State.MERGED.value)
 
 
 class StaleAlert(RuntimeError):
@@ -64,7 +64,7 @@ def of_scope(tx: Transaction, use_case: str, scope: str, since: date) -> list[Al
         .where(
             alerts.c.use_case == use_case,
             alerts.c.scope == scope,
-            or_(alerts.c.end_day >= since, alerts.c.state.not_in(_ENDED)),
+            or_(alerts.c.end_day >= since, alerts.c.state.not_in(ENDED)),
         )
         .order_by(alerts.c.opened_at, alerts.c.id)
     )

@@ -54,6 +54,7 @@ NATURE: dict[str, Nature] = {
             "alerts",
             "alert_history",
             "alerts_seen",
+            "archived_periods",
             "audit",
             "audit_head",
             "delivery_attempts",

@@ -128,11 +128,17 @@ class Store:
         with self.reading() as tx:
             schema.check(tx)
 
-    def forget(self) -> None:
-        """Clears what deleted rows leave behind in SQLite's log; PostgreSQL's vacuum does it by itself."""
+    def forget(self, whole: bool = False) -> None:
+        """Clears what deleted rows leave behind in SQLite's log; PostgreSQL's vacuum does it by itself.
+
+        whole: also what every earlier state of a row left in pages that nothing uses now. The file is
+        written anew, which takes its size on the disk once more.
+        """
         if self.dialect == "sqlite":
             with self._only_writer(), self.engine.connect() as connection:
                 cursor = connection.connection.cursor()
+                if whole:
+                    cursor.execute("VACUUM")
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 cursor.close()
 

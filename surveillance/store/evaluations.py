@@ -13,10 +13,13 @@ from surveillance.store.database import Transaction
 from surveillance.store.pending import Claim
 from surveillance.store.tables import evaluations
 
+EXPIRED = "expired"  # the only key of a snapshot whose cases are kept no longer
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A stored evaluation. `snapshot` is JSON, None where nothing changed by it; `seconds` by stage."""
+    """A stored evaluation. `snapshot` is JSON, None where nothing changed by it or where it has expired;
+    `seconds` by stage."""
 
     id: int
     use_case: str
@@ -97,4 +100,5 @@ def totals(tx: Transaction) -> tuple[int, dict[str, float]]:
 def _evaluation(row: Row[Any]) -> Evaluation:
     values = row._asdict()
     packed = values.pop("snapshot")
-    return Evaluation(**values, snapshot=None if packed is None else unpack(packed))
+    snapshot = None if packed is None else unpack(packed)
+    return Evaluation(**values, snapshot=None if snapshot is None or EXPIRED in snapshot else snapshot)

@@ -13,6 +13,7 @@ from surveillance.store import (  # noqa: F401
     tables_accounts,
     tables_acts,
     tables_answers,
+    tables_archive,
     tables_audit,
     tables_cases,
     tables_delivery,

@@ -128,6 +128,13 @@ class Publication(Model):
     delay_days: int | None = Field(default=None, ge=0, le=366)
 
 
+class Retention(Model):
+    """How long cases are kept: so many days after no detector looks at their day any more, and no alert that
+    holds them goes on. They go with their calendar month; snapshots of evaluations are kept as long."""
+
+    keep_days: int = Field(ge=0, le=36_600)
+
+
 class UseCase(Model):
     """One use case as its file states it; see config/use_cases for examples."""
 
@@ -147,6 +154,7 @@ class UseCase(Model):
     bands: tuple[Band, ...] = Field(min_length=1)
     receivers: tuple[str, ...] = ("alerts-topic",)
     publication: Publication | None = Publication()
+    retention: Retention | None = None
     wording: Wording
     response_plan: ResponsePlan | None = None
     columns: dict[str, str] = {}

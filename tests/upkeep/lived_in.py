@@ -32,8 +32,10 @@ def tell(house: House, *payloads: object, partner: str = "alpha") -> None:
     house.ingest(*(message(first + i, p, partner, house.now) for i, p in enumerate(payloads)))  # type: ignore[arg-type]
 
 
-def live_in(house: House) -> None:
-    """Fills a house. One record is erased, one withdrawn, two merged, one pair decided, one proposed."""
+def live_in(house: House, at_pages: House | None = None) -> None:
+    """Fills a house; people decide through `at_pages`, where that has another way in.
+
+    One record is erased, one withdrawn, two merged, one pair decided, one proposed."""
     apply_definitions(house.store, house.configuration, house.now)
     release_due(house.store, house.configuration, house.now - timedelta(days=120), AUDIT)
     tie = {"type": "friend", "confidence": "confirmed", "source": "police"}
@@ -60,9 +62,9 @@ def live_in(house: House) -> None:
     house.now += timedelta(hours=1)
     tell(house, incident("r-5", days_ago=3, version=2, action="withdrawn", status="withdrawn"))
     house.evaluate()
-    _decide(house)
+    _decide(at_pages or house)
     house.evaluate()
-    release_due(house.store, house.configuration, house.now + timedelta(days=60), AUDIT)
+    release_due(house.store, house.configuration, house.now + timedelta(days=600), AUDIT)
 
 
 def _decide(house: House) -> None:

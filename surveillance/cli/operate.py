@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 
 import structlog
 import typer
-from prometheus_client import start_http_server
+from prometheus_client import REGISTRY
 
+from surveillance import observe
 from surveillance.answering import measure_stored
 from surveillance.cli.errors import Mistake
 from surveillance.cli.granting import grant_access
@@ -21,13 +22,16 @@ from surveillance.configuration import Configuration, load_configuration
 from surveillance.delivery.registry import unmet_needs
 from surveillance.detection.scan import permutation, poisson
 from surveillance.events.topics import ALERTS_TOPIC, receipts_topic
+from surveillance.health import Checks, serve
 from surveillance.kafka.access import set_password
 from surveillance.kafka.admin import TopicSpec, create_topics, missing_topics
 from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.log import configure_logging
+from surveillance.metrics import WEB
 from surveillance.service import build_service
 from surveillance.settings import Settings
 from surveillance.store.database import Store, transient
+from surveillance.submitting.spool import Spool
 from surveillance.use_case.fault import ConfigError
 from surveillance.web.provider import load_provider
 
@@ -57,6 +61,8 @@ def worker() -> None:
             "text that only the operator knows, such as the output of: openssl rand -hex 32"
         )
     service = build_service(settings)
+    if settings.metrics_port:
+        serve(settings.metrics_host, settings.metrics_port, REGISTRY, service.live, service.ready)
     _wait_for_database(service.store.check_schema)
     service.prepare()
     permutation.warm()
@@ -64,8 +70,6 @@ def worker() -> None:
     if poisson.PoissonScan.name in chosen:
         poisson.warm()
     _keep_what_is_loaded()
-    if settings.metrics_port:
-        start_http_server(settings.metrics_port, settings.metrics_host)
     code = run(settings, service)
     service.close()
     raise typer.Exit(code)
@@ -100,6 +104,14 @@ def web() -> None:
     settings = Settings()
     configure_logging(settings.log_format, role="web")
     pages = make_pages(settings)
+    if settings.web_metrics_port:
+        spool: Spool = pages.state.gateway.spool
+        observe.spool(spool)
+        ready: Checks = {
+            "database": lambda: None if pages.state.is_ready() else "not ready",
+            "spool": lambda: None if spool.used_bytes() < spool.most_bytes else "full",
+        }
+        serve(settings.metrics_host, settings.web_metrics_port, WEB, {}, ready)
     tell_of_first_account(settings)
     _keep_what_is_loaded()
     threading.Thread(target=pages.state.warm, daemon=True).start()

@@ -12,6 +12,7 @@ from surveillance.cli.errors import explain
 # the pages, and a scan without any of the service.
 _MODULES: Mapping[str, tuple[str, ...]] = {
     "operate": ("worker", "web", "broker", "check", "warm", "db", "topics"),
+    "settings": ("settings",),
     "contract": ("contract",),
     "publish": ("publish", "backfill"),
     "partners": ("partners",),

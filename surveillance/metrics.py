@@ -1,6 +1,13 @@
 """Prometheus metrics: of messages and work, never of people; every label is bounded by configuration."""
 
-from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -16,11 +23,19 @@ REPORT_DELAY = Histogram(
     "surveillance_report_delay_days", "From occurrence to report", ["partner"], buckets=_DAYS
 )
 BATCH_SECONDS = Histogram("surveillance_batch_seconds", "One batch decoded and stored", buckets=_SECONDS)
+STEP_SUCCEEDED = Gauge(
+    "surveillance_step_succeeded_timestamp_seconds", "When a step of this worker last succeeded", ["step"]
+)
 OUTAGES = Counter("surveillance_outages", "Work that waited for a database or broker", ["step"])
 
 LAG = Gauge("surveillance_lag_messages", "End offset less the ledger's mark", ["topic", "partition"])
 LEDGER_GAP = Gauge(
     "surveillance_ledger_gap_messages", "Offsets below the end that are unhandled", ["topic", "partition"]
+)
+LEDGER_OWED = Gauge(
+    "surveillance_ledger_owed_messages",
+    "Offsets that should have been handled by now, and that the repair could not handle either",
+    ["topic", "partition"],
 )
 LOST = Gauge(
     "surveillance_lost_offsets", "Offsets that expired before they were handled", ["topic", "partition"]
@@ -32,7 +47,15 @@ EVALUATION_SECONDS = Histogram(
     "surveillance_evaluation_seconds", "One evaluation, claim to commit", ["use_case"], buckets=_SECONDS
 )
 EVALUATIONS_WAITING = Gauge("surveillance_evaluations_waiting", "Pending evaluations")
+EVALUATIONS_AGE = Gauge(
+    "surveillance_evaluations_oldest_age_seconds", "For how long the oldest pending evaluation has waited"
+)
 ALERTS = Gauge("surveillance_alerts", "Alerts by state", ["use_case", "state"])
+ALERTS_OVERDUE = Gauge(
+    "surveillance_alerts_overdue",
+    "Alerts whose next step is late, by the state they are in",
+    ["use_case", "state"],
+)
 ALERT_CHANGES = Counter("surveillance_alert_changes", "Changes of alerts", ["use_case", "change"])
 ALERT_LATENCY = Histogram(
     "surveillance_alert_latency_seconds",
@@ -99,3 +122,32 @@ PARTNER_COMPLETENESS = Gauge(
 )
 
 AUDIT_ENTRIES = Gauge("surveillance_audit_entries", "Entries of the audit chain; it never falls")
+AUDIT_BROKEN = Gauge("surveillance_audit_broken", "1 where the audit chain is not as it was written")
+AUDIT_VERIFIED = Gauge(
+    "surveillance_audit_verified_timestamp_seconds",
+    "When this worker last verified the whole audit chain, by its result",
+    ["result"],
+)
+
+DISK_FREE = Gauge(
+    "surveillance_disk_free_ratio", "Free share of the disk with the database, where that is a file", ["disk"]
+)
+
+WEB = CollectorRegistry()
+"""The pages' own: a process exports what it knows, and no zeros of what another does."""
+ProcessCollector(registry=WEB)
+
+SPOOL_BYTES = Gauge("surveillance_spool_bytes", "What partners handed in and the broker lacks", registry=WEB)
+SPOOL_LIMIT = Gauge("surveillance_spool_limit_bytes", "The most that the spool may hold", registry=WEB)
+SPOOL_WAITING = Gauge("surveillance_spool_submissions", "Submissions that wait in the spool", registry=WEB)
+SPOOL_AGE = Gauge(
+    "surveillance_spool_oldest_age_seconds", "For how long the oldest of them has waited", registry=WEB
+)
+SPOOL_DISK_FREE = Gauge("surveillance_spool_disk_free_ratio", "Free share of the spool's disk", registry=WEB)
+REQUESTS = Counter("surveillance_web_requests", "Requests answered", ["status"], registry=WEB)
+REQUEST_SECONDS = Histogram(
+    "surveillance_web_request_seconds",
+    "From a request to the head of its answer",
+    buckets=_SECONDS,
+    registry=WEB,
+)

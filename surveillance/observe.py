@@ -1,16 +1,20 @@
 """Turns what happened into metrics; nothing else does."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from surveillance import metrics
+from surveillance.alerting.alert import Change
 from surveillance.alerting.suppression import Suppressed
 from surveillance.configuration import Configuration
 from surveillance.events.message import Message
+from surveillance.events.refusal import RefusalCode
 from surveillance.line_list.record import RecordVersion
 from surveillance.line_list.versions import Outcome
 from surveillance.pipeline import Evaluated, Ingested
@@ -19,6 +23,7 @@ from surveillance.store import alerts, audit, dead_letters, deliveries, outbox, 
 from surveillance.store.database import Store, Transaction
 from surveillance.store.ledger import Position, gaps
 from surveillance.store.pending import Claim
+from surveillance.submitting.spool import Spool
 
 _DAY_SECONDS = 86_400
 _TWO_MONTHS = timedelta(days=32)  # from the first of a month: into the month before the one before
@@ -113,11 +118,78 @@ def delivered(done: Delivered | None) -> None:
         metrics.SUPPRESSED.labels(done.reason).inc()
 
 
-def log_position(position: Position, end: int) -> None:
-    """Sets lag, gap and loss of one partition."""
+def begun(configuration: Configuration, topics: Iterable[str]) -> None:
+    """Begins every count at nought, so that Prometheus sees the first of each."""
+    for use_case in configuration.use_cases:
+        for outcome in ("changed", "unchanged", "failed"):
+            metrics.EVALUATIONS.labels(use_case, outcome)
+        metrics.EVALUATION_SECONDS.labels(use_case)
+        metrics.ALERT_LATENCY.labels(use_case)
+        for change in Change:
+            metrics.ALERT_CHANGES.labels(use_case, str(change))
+    for topic in topics:
+        metrics.REPAIRED.labels(topic)
+        for became in (*map(str, Outcome), "refused", "test"):
+            metrics.MESSAGES.labels(topic, became)
+    for source in configuration.sources():
+        metrics.PARTNER_DELAY.labels(source.partner, source.kind)
+        for became in ("accepted", "refused"):
+            metrics.PARTNER_MESSAGES.labels(source.partner, source.kind, became)
+        for code in RefusalCode:
+            metrics.PARTNER_REFUSALS.labels(source.partner, source.kind, str(code))
+    for channel in {"alerts-topic", *(one.channel for one in configuration.receivers.values())}:
+        for attempt in _ATTEMPTS:
+            metrics.DELIVERIES.labels(channel, attempt)
+    for reason in Suppressed:
+        metrics.SUPPRESSED.labels(str(reason))
+
+
+def outage(step: str) -> None:
+    """Counts work that has to wait."""
+    metrics.OUTAGES.labels(step).inc()
+
+
+def succeeded(step: str, now: datetime) -> None:
+    """Says when a step last did what it is for, also where there was nothing to do."""
+    metrics.STEP_SUCCEEDED.labels(step).set(now.timestamp())
+    metrics.OUTAGES.labels(step)
+
+
+def verified(whole: bool, now: datetime) -> None:
+    """Whether the audit chain is as it was written."""
+    metrics.AUDIT_BROKEN.set(not whole)
+    metrics.AUDIT_VERIFIED.labels("whole" if whole else "broken").set(now.timestamp())
+
+
+def answered(status: int, seconds: float) -> None:
+    """One request to the pages."""
+    metrics.REQUESTS.labels(f"{status // 100}xx").inc()
+    metrics.REQUEST_SECONDS.observe(seconds)
+
+
+def spool(kept: Spool) -> None:
+    """What waits in the spool, looked at whenever somebody asks."""
+    for status in range(1, 6):
+        metrics.REQUESTS.labels(f"{status}xx")
+    metrics.SPOOL_LIMIT.set(kept.most_bytes)
+    metrics.SPOOL_BYTES.set_function(kept.used_bytes)
+    metrics.SPOOL_WAITING.set_function(lambda: len(kept.waiting()))
+    metrics.SPOOL_AGE.set_function(kept.oldest_age_seconds)
+    metrics.SPOOL_DISK_FREE.set_function(lambda: free_ratio(kept.directory))
+
+
+def free_ratio(path: Path) -> float:
+    """The free share of the disk that a path lies on."""
+    disk = shutil.disk_usage(path)
+    return disk.free / disk.total
+
+
+def log_position(position: Position, end: int, owed: int) -> None:
+    """Sets lag, gap and loss of one partition; `owed`: what the repair could not handle either."""
     labels = (position.place.topic, str(position.place.partition))
     metrics.LAG.labels(*labels).set(max(0, end - position.mark))
     metrics.LEDGER_GAP.labels(*labels).set(sum(len(gap) for gap in gaps(position, end)))
+    metrics.LEDGER_OWED.labels(*labels).set(owed)
     metrics.LOST.labels(*labels).set(position.lost)
 
 
@@ -125,12 +197,19 @@ def gauges(store: Store, configuration: Configuration, now: datetime) -> None:
     """Sets what is read from the database: waiting work, alerts by state, silence of partners."""
     with store.reading() as tx:
         metrics.EVALUATIONS_WAITING.set(pending.waiting(tx))
+        metrics.EVALUATIONS_AGE.set(pending.oldest_age(tx, now))
+        late = alerts.count_late(tx, now)
         _outbox_gauges(tx, configuration, now)
         counted = alerts.count_by_state(tx)
         heard = partners.heard_of(tx)
         judged = partners.judged(tx)
         metrics.AUDIT_ENTRIES.set(audit.head(tx).sequence)
         _partner_gauges(tx, configuration, now)
+    for use_case in configuration.use_cases:
+        for state in alerts.AWAITED:
+            metrics.ALERTS_OVERDUE.labels(use_case, state).set(late.get((use_case, state), 0))
+    if store.file is not None:
+        metrics.DISK_FREE.labels("database").set(free_ratio(store.file.parent))
     metrics.ALERTS.clear()
     for (use_case, state), number in counted.items():
         metrics.ALERTS.labels(use_case, state).set(number)

@@ -22,6 +22,7 @@ from surveillance.delivery.channel import Around
 from surveillance.delivery.receipts_topics import ReceiptsTopics
 from surveillance.delivery.registry import open_senders, unmet_needs
 from surveillance.events.message import Message
+from surveillance.health import NEVER, Checks, Pulse
 from surveillance.intake import Intake
 from surveillance.kafka.admin import Offsets
 from surveillance.kafka.knock import BrokerUnreachable
@@ -29,14 +30,14 @@ from surveillance.kafka.producer import DeliveryFailed
 from surveillance.kafka.reader import read_range
 from surveillance.line_list.record import RecordKey
 from surveillance.log import place_of
-from surveillance.metrics import CONFIGURATION_CHANGED, OUTAGES
+from surveillance.metrics import CONFIGURATION_CHANGED
 from surveillance.offsets import TopicLogs, TopicMissing, Watch, count
 from surveillance.pipeline import Ingested
 from surveillance.redefining import apply_definitions
 from surveillance.releasing import release_due
 from surveillance.sending import Post
 from surveillance.settings import Settings
-from surveillance.store import erasures, ledger, pending, receipts, test_records
+from surveillance.store import audit, erasures, ledger, pending, receipts, test_records
 from surveillance.store.alerts import StaleAlert
 from surveillance.store.database import Store, transient, unstorable
 from surveillance.upkeep.expiring import due, expire, policy_of
@@ -48,6 +49,11 @@ _RETRY_EVALUATION = timedelta(seconds=5)
 _LONGEST_RETRY = timedelta(minutes=5)
 _RETRY_RECEIPTS = timedelta(seconds=10)
 _UNSTORABLE_AFTER = 3
+
+LIVE_SECONDS = 300.0
+READY_SECONDS = 60.0
+"""How long a step may be without success: the repair comes round every 2 s, the clock every 5, and after an
+outage both within 10."""
 
 
 class Outage(RuntimeError):
@@ -71,7 +77,10 @@ class Service:
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
 
     def __post_init__(self) -> None:
+        self.pulse = Pulse()
         self._held: pending.Claim | None = None
+        self._unhandled: int | None = None  # of all topics, as the repair last counted them
+        self._verified: tuple[date, audit.Head] | None = None
         self._released_on: date | None = None  # a period becomes complete with a day, not within one
         self._pruned_on: date | None = None
         self._told_of_changes = False
@@ -93,7 +102,8 @@ class Service:
 
         Raises KeyChanged where records that were erased would come back.
         """
-        with _outage("prepare"):
+        observe.begun(self.configuration, self.topics)
+        with self._doing("prepare"):
             with self.store.reading() as tx:
                 erasures.check_key(tx, self._dead_letter_key)
             apply_definitions(self.store, self.configuration, self.clock())
@@ -105,7 +115,7 @@ class Service:
         stops is left out of the ledger: the repair tries it again until the defect is mended.
         """
         try:
-            with _outage("ingest"):
+            with self._doing("ingest"):
                 done = self._ingest(messages, repaired)
         except Outage:
             raise
@@ -146,7 +156,7 @@ class Service:
     def _ingest_alone(self, message: Message, repaired: bool) -> None:
         for attempt in range(1, _UNSTORABLE_AFTER + 1):
             try:
-                with _outage("ingest"):
+                with self._doing("ingest"):
                     done = self._ingest([message], repaired, refuse=attempt == _UNSTORABLE_AFTER)
             except Outage:
                 raise
@@ -161,17 +171,18 @@ class Service:
 
     def evaluate_next(self) -> bool:
         """Answers the pending evaluation that waits longest; False where none waits."""
-        with _outage("evaluate"):
+        with self._doing("evaluate"):
             lease = timedelta(seconds=self.settings.evaluation_lease_seconds)
             if self._held is not None:  # an outage cut it short: nobody need wait for its lease to lapse
                 self._give_back(self._held, "outage", self.clock())
             with self.store.transaction() as tx:
                 self._held = pending.claim(tx, self.name, self.clock(), lease)
-            if self._held is None:
-                return False
-            self._evaluate(self._held)
-            self._held = None
-        return True
+            claim = self._held
+            if claim is not None:
+                self._evaluate(claim)
+                self._held = None
+        self._succeeded("evaluate")
+        return claim is not None
 
     def _evaluate(self, claim: pending.Claim) -> None:
         if not self.configuration.evaluates(claim.use_case, claim.scope):
@@ -204,7 +215,7 @@ class Service:
     def draw_ahead(self) -> bool:
         """Draws what the looks of today compare with, so that none waits for it; False: nothing is left."""
         if not self.settings.replay:
-            with _outage("draw ahead"):
+            with self._doing("draw ahead"):
                 pipeline.draw_ahead(self.configuration, self.store, self.clock())
         return False
 
@@ -215,17 +226,18 @@ class Service:
         """
         if self.settings.replay:
             return False
-        with _outage("deliver"):
+        with self._doing("deliver"):
             delivered = pipeline.deliver(self.store, self._post, self.configuration, self.clock)
         observe.delivered(delivered)
         narrate.delivered(delivered)
+        self._succeeded("deliver")
         return delivered is not None
 
     def send_receipts(self) -> bool:
         """Answers partners on their receipts topics; False where no receipt is owed. Sent at least once."""
         if self.settings.replay:
             return False
-        with _outage("receipts"):
+        with self._doing("receipts"):
             with self.store.reading() as tx:
                 if not receipts.any_due(tx, self.clock()):
                     return False
@@ -245,19 +257,23 @@ class Service:
 
     def repair(self) -> bool:
         """Fetches and handles what should have been handled and was not; False where nothing was."""
-        with _outage("repair"):
+        with self._doing("repair"):
             # The ledger first: what is handled while the broker answers must not look like a shorter log.
             with self.store.reading() as tx:
                 before = ledger.positions(tx)
             ends, now = self.logs.ends(), self.clock()
+            self.pulse.beat("broker")
             self._settle_logs(before, ends, now)
             with self.store.reading() as tx:
                 positions = ledger.positions(tx, ends)
             repaired = 0
             for place, position in positions.items():
                 owed = self._watch.owed(position, ends[place].end, now)
-                repaired += sum(self._repair(place, gap) for gap in owed)
-                observe.log_position(position, ends[place].end)
+                closed = sum(self._repair(place, gap) for gap in owed)
+                observe.log_position(position, ends[place].end, count(owed) - closed)
+                repaired += closed
+        self._unhandled = sum(count(ledger.gaps(p, ends[place].end)) for place, p in positions.items())
+        self._succeeded("repair")
         return repaired > 0
 
     def _settle_logs(
@@ -299,14 +315,70 @@ class Service:
 
     def tick(self) -> bool:
         """Does what time alone brings about, and sets the gauges; False where nothing was due."""
-        with _outage("tick"):
+        with self._doing("tick"):
             done = 0
             if not self.settings.replay:
                 done = clockwork.tick(self.store, self.configuration, self.clock()) + self._daily()
                 self._prune()
+                self._verify()
             observe.gauges(self.store, self.configuration, self.clock())
         self._look_for_changes()
+        self._succeeded("tick")
         return done > 0
+
+    @contextmanager
+    def _doing(self, step: str) -> Iterator[None]:
+        """A step, which may have to wait; however it ends, the loops go round."""
+        try:
+            with _outage(step):
+                yield
+        finally:
+            self.pulse.beat("try")
+
+    def _succeeded(self, step: str) -> None:
+        self.pulse.beat(step)
+        observe.succeeded(step, self.clock())
+
+    def _verify(self) -> None:
+        """Verifies the audit chain once a day, and that it goes on from where it ended the day before."""
+        key, today = self.settings.audit_key, self.clock().date()
+        if key is None or (self._verified is not None and self._verified[0] == today):
+            return
+        before = None if self._verified is None else self._verified[1]
+        try:
+            with self.store.reading() as tx:
+                last = audit.verify(tx, key.get_secret_value().encode(), before)
+        except audit.Broken as broken:
+            log.error("audit chain broken", why=str(broken))
+            observe.verified(False, self.clock())
+            self._verified = today, before or audit.Head(0, "")
+            return
+        observe.verified(True, self.clock())
+        self._verified = today, last
+
+    @property
+    def live(self) -> Checks:
+        """A worker lives while any of its steps comes to an end, and until the first of them has begun."""
+        return {"loops": lambda: None if self.pulse.quiet_seconds("try") is None else self._stands_still()}
+
+    @property
+    def ready(self) -> Checks:
+        """What a worker needs to do its work."""
+        return {
+            "database": self.store.ping,
+            "broker": lambda: self.pulse.within("broker", READY_SECONDS),
+            "ledger": self._behind,
+            "clock": lambda: self.pulse.within("tick", READY_SECONDS),
+        }
+
+    def _stands_still(self) -> str | None:
+        return self.pulse.within("try", LIVE_SECONDS)
+
+    def _behind(self) -> str | None:
+        if self._unhandled is None:
+            return NEVER
+        few = self._unhandled <= self.settings.ready_unhandled_messages
+        return None if few else f"{self._unhandled} messages wait"
 
     def _look_for_changes(self) -> None:
         """Tells once that somebody changed the configuration: a new partner is heard after a restart."""
@@ -381,10 +453,10 @@ def _outage(step: str) -> Iterator[None]:
     except Outage:
         raise
     except (BrokerUnreachable, DeliveryFailed, TopicMissing) as error:
-        OUTAGES.labels(step).inc()
+        observe.outage(step)
         raise Outage(str(error)) from error
     except Exception as error:
         if not transient(error):
             raise
-        OUTAGES.labels(step).inc()
+        observe.outage(step)
         raise Outage(type(error).__name__) from error

@@ -149,8 +149,10 @@ class Settings(BaseSettings):
         default=False,
         description="evaluate only what is asked for, as known then; deliver nothing; stop the clock",
     )
-    metrics_host: str = Field(default="127.0.0.1", description="where Prometheus metrics listen")
-    metrics_port: int = Field(default=9464, ge=0, le=65535, description="0 for none")
+    metrics_host: str = Field(default="127.0.0.1", description="where metrics and health listen")
+    metrics_port: int = Field(
+        default=9464, ge=0, le=65535, description="metrics and health of a worker; 0 for none"
+    )
     metrics_cert_file: Path | None = Field(
         default=None, description="certificate, in PEM, of the metrics; none: they are served without TLS"
     )
@@ -160,8 +162,17 @@ class Settings(BaseSettings):
     metrics_client_ca_file: Path | None = Field(
         default=None, description="certificates that vouch for who may read metrics; none: whoever asks"
     )
+    ready_unhandled_messages: int = Field(
+        default=10_000, ge=0, description="a worker is ready where no more than this waits on all topics"
+    )
     web_host: str = Field(default="127.0.0.1", description="where the leads' pages listen")
-    web_port: int = Field(default=8080, ge=1, le=65535)
+    web_port: int = Field(default=8080, ge=1, le=65535, description="their port")
+    web_metrics_port: int = Field(
+        default=9465,
+        ge=0,
+        le=65535,
+        description="metrics and health of the pages, on metrics_host; 0 for none",
+    )
     web_url: str = Field(
         default="http://127.0.0.1:8080",
         description="the public address of the pages: links in email and webhooks begin with it",

@@ -72,7 +72,7 @@ OF_EVERYBODY = {"config_dir", "log_format", "database_url", "database_password_f
 NOT_PASSED = {  # fixed by the file itself, or of use by hand only
     *("brokers", "topic_prefix", "consumer_group", "partitions", "replication_factor", "replay", "chromium"),
     *("batch_messages", "batch_wait_seconds", "fetch_wait_ms", "repair_after_seconds"),
-    *("evaluation_lease_seconds", "log_messages"),
+    *("evaluation_lease_seconds", "log_messages", "ready_unhandled_messages"),
     # Their defaults suit one machine.
     *("spool_megabytes", "upload_megabytes", "test_record_days", "test_records_each"),
     # Its own database is plain too, and every secret is a file.
@@ -142,7 +142,7 @@ def test_nothing_is_published_beyond_this_machine(service: str) -> None:
 def test_only_services_with_a_page_or_with_messages_to_send_have_a_network_with_a_way_out() -> None:
     assert COMPOSE["networks"]["inside"]["internal"] is True
     outside = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
-    assert outside == {"web", "prometheus", "worker"}
+    assert outside == {"web", "prometheus", "grafana", "worker"}
 
 
 def test_any_number_of_workers_can_run() -> None:
@@ -232,12 +232,41 @@ def test_each_service_connects_to_the_database_as_the_role_that_it_needs() -> No
 def test_prometheus_asks_the_workers_where_they_answer() -> None:
     asked = yaml.safe_load((ROOT / "config/prometheus/prometheus.yml").read_text())
     by_name = {job["job_name"]: job for job in asked["scrape_configs"]}
-    (found,) = by_name["worker"]["dns_sd_configs"]
-    worker = environment("worker")
-    assert found["names"] == ["worker"]
-    assert str(found["port"]) == worker["SURVEILLANCE_METRICS_PORT"]
-    assert worker["SURVEILLANCE_METRICS_HOST"] == "0.0.0.0"
-    assert set(SERVICES["prometheus"]["networks"]) & set(SERVICES["worker"]["networks"])
+    for service, port in (("worker", "SURVEILLANCE_METRICS_PORT"), ("web", "SURVEILLANCE_WEB_METRICS_PORT")):
+        (found,) = by_name[service]["dns_sd_configs"]
+        assert found["names"] == [service]
+        assert str(found["port"]) == environment(service)[port]
+        assert environment(service)["SURVEILLANCE_METRICS_HOST"] == "0.0.0.0"
+        assert set(SERVICES["prometheus"]["networks"]) & set(SERVICES[service]["networks"])
+
+
+def test_workers_and_pages_are_healthy_once_they_are_ready() -> None:
+    for service, port in (("worker", "SURVEILLANCE_METRICS_PORT"), ("web", "SURVEILLANCE_WEB_METRICS_PORT")):
+        asked = SERVICES[service]["healthcheck"]["test"][-1]
+        assert asked == f"http://127.0.0.1:{environment(service)[port]}/readyz"
+
+
+def test_prometheus_and_grafana_are_given_the_rules_and_dashboards_that_ship() -> None:
+    asked = yaml.safe_load((ROOT / "config/prometheus/prometheus.yml").read_text())
+    assert asked["rule_files"] == ["rules/*.yaml"]
+    assert list((ROOT / "config/prometheus/rules").glob("*.yaml"))
+    (mounted,) = SERVICES["grafana"]["volumes"]
+    assert mounted == "./config/grafana:/etc/surveillance:ro"
+    given = environment("grafana")
+    assert given["GF_PATHS_PROVISIONING"] == "/etc/surveillance/provisioning"
+    provisioning = ROOT / "config/grafana/provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yaml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = yaml.safe_load((provisioning / "dashboards/dashboards.yaml").read_text())["providers"]
+    for path in (provider["options"]["path"], given["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]):
+        assert (ROOT / "config/grafana" / Path(path).relative_to("/etc/surveillance")).exists()
+
+
+def test_nobody_can_change_a_dashboard_or_sign_in_to_grafana() -> None:
+    given = environment("grafana")
+    assert given["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert given["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
+    assert given["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
 
 
 def test_the_image_holds_what_its_build_copies_and_nothing_else_of_this_folder() -> None:
@@ -258,5 +287,5 @@ def test_mounted_files_exist() -> None:
         for volume in service.get("volumes", [])
         if str(volume).startswith("./")
     }
-    assert mounted == {"./config", "./config/prometheus"}
+    assert mounted == {"./config", "./config/prometheus", "./config/grafana"}
     assert all(Path(ROOT, folder).is_dir() for folder in mounted)

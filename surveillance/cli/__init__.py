@@ -13,6 +13,7 @@ from surveillance.cli.errors import explain
 _MODULES: Mapping[str, tuple[str, ...]] = {
     "operate": ("worker", "web", "broker", "check", "warm", "topics"),
     "database": ("db",),
+    "settings": ("settings",),
     "contract": ("contract",),
     "publish": ("publish", "backfill"),
     "partners": ("partners",),

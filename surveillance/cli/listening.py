@@ -5,34 +5,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from prometheus_client import start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from surveillance.cli.errors import Mistake
+from surveillance.health import Checks, serve
 from surveillance.settings import Settings
 from surveillance.tls import server_tls
 
+NOTHING: Checks = {}
 DRAIN_SECONDS = 10
 """How long answers under way may take once the server was told to stop; that of a live page never ends."""
 
 
-def serve_metrics(settings: Settings, port: int) -> None:
-    """Answers Prometheus until the process ends. With `metrics_client_ca_file`, nobody else."""
-    certificate, clients = settings.metrics_cert_file, settings.metrics_client_ca_file
-    if certificate is None:
-        if clients is not None:
-            raise Mistake("setting metrics_client_ca_file: needs TLS. Set metrics_cert_file as well")
-        start_http_server(port, settings.metrics_host)
-        return
-    key = settings.metrics_key_file
-    _checked("metrics_cert_file", certificate, key, clients)  # told by its setting, before anything listens
-    start_http_server(
-        port,
-        settings.metrics_host,
-        certfile=str(certificate),
-        keyfile=str(key or certificate),
-        client_cafile=None if clients is None else str(clients),
-        client_auth_required=clients is not None,
-    )
+def serve_metrics(
+    settings: Settings,
+    port: int,
+    registry: CollectorRegistry = REGISTRY,
+    live: Checks = NOTHING,
+    ready: Checks = NOTHING,
+) -> None:
+    """Answers Prometheus and supervisors until the end. With `metrics_client_ca_file`, nobody else."""
+    serve(settings.metrics_host, port, registry, live, ready, **_metrics_tls(settings))
 
 
 def web_options(settings: Settings) -> dict[str, Any]:
@@ -54,6 +47,22 @@ def proxies_of(settings: Settings) -> dict[str, Any]:
     return {
         "proxy_headers": bool(settings.trusted_proxies),
         "forwarded_allow_ips": settings.trusted_proxies or None,
+    }
+
+
+def _metrics_tls(settings: Settings) -> dict[str, Any]:
+    certificate, clients = settings.metrics_cert_file, settings.metrics_client_ca_file
+    if certificate is None:
+        if clients is not None:
+            raise Mistake("setting metrics_client_ca_file: needs TLS. Set metrics_cert_file as well")
+        return {}
+    key = settings.metrics_key_file
+    _checked("metrics_cert_file", certificate, key, clients)  # told by its setting, before anything listens
+    return {
+        "certfile": str(certificate),
+        "keyfile": str(key or certificate),
+        "client_cafile": None if clients is None else str(clients),
+        "client_auth_required": clients is not None,
     }
 
 

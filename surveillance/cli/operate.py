@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import structlog
 import typer
 
+from surveillance import observe
 from surveillance.cli.errors import Mistake
 from surveillance.cli.granting import grant_access
 from surveillance.cli.listening import serve_metrics, web_options
@@ -21,13 +22,16 @@ from surveillance.configuration import Configuration, load_configuration
 from surveillance.delivery.registry import unmet_needs
 from surveillance.detection.scan import permutation, poisson
 from surveillance.events.topics import ALERTS_TOPIC, receipts_topic
+from surveillance.health import Checks
 from surveillance.kafka.access import set_password
 from surveillance.kafka.admin import TopicSpec, create_topics, missing_topics
 from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.log import configure_logging
+from surveillance.metrics import WEB
 from surveillance.service import build_service
 from surveillance.settings import Settings
 from surveillance.store.database import refusal, transient
+from surveillance.submitting.spool import Spool
 from surveillance.use_case.fault import ConfigError
 from surveillance.web.provider import load_provider
 
@@ -55,6 +59,8 @@ def worker() -> None:
             "text that only the operator knows, such as the output of: openssl rand -hex 32"
         )
     service = build_service(settings)
+    if settings.metrics_port:
+        serve_metrics(settings, settings.metrics_port, live=service.live, ready=service.ready)
     _wait_for_database(service.store.check_schema)
     service.prepare()
     permutation.warm()
@@ -62,8 +68,6 @@ def worker() -> None:
     if poisson.PoissonScan.name in chosen:
         poisson.warm()
     _keep_what_is_loaded()
-    if settings.metrics_port:
-        serve_metrics(settings, settings.metrics_port)
     code = run(settings, service)
     service.close()
     raise typer.Exit(code)
@@ -101,6 +105,14 @@ def web() -> None:
     configure_logging(settings.log_format, role="web")
     options = web_options(settings)
     pages = make_pages(settings)
+    if settings.web_metrics_port:
+        spool: Spool = pages.state.gateway.spool
+        observe.spool(spool)
+        ready: Checks = {
+            "database": lambda: None if pages.state.is_ready() else "not ready",
+            "spool": lambda: None if spool.used_bytes() < spool.most_bytes else "full",
+        }
+        serve_metrics(settings, settings.web_metrics_port, WEB, ready=ready)
     tell_of_first_account(settings)
     _keep_what_is_loaded()
     threading.Thread(target=pages.state.warm, daemon=True).start()

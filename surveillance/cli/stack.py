@@ -80,6 +80,7 @@ class Stack:
             "audit_key": secrets.token_hex(32),
             "spool_dir": (self.directory / "spool").resolve(),
             "metrics_port": free_port(),
+            "web_metrics_port": free_port(),
             "web_port": web_port,
             "web_url": f"http://127.0.0.1:{web_port}",
             "partitions": 1,

@@ -190,6 +190,18 @@ def relist_members(tx: Transaction) -> None:
         _write_members(tx, [alert_from_json(stored) for stored in some])
 
 
+AWAITED = (State.OPEN, State.ACKNOWLEDGED, State.ASSESSING)
+"""The states in which a target may be missed."""
+
+
+def count_late(tx: Transaction, now: datetime) -> dict[tuple[str, State], int]:
+    """How many alerts wait for somebody beyond their due time, by use case and state."""
+    by = (alerts.c.use_case, alerts.c.state)
+    late = and_(alerts.c.state.in_(AWAITED), alerts.c.due_at < now)
+    rows = tx.execute(select(*by, func.count()).where(late).group_by(*by))
+    return {(use_case, State(state)): count for use_case, state, count in rows}
+
+
 def _change(row: Row[Any]) -> AlertChange:
     return AlertChange(Change(row.change), alert_from_json(row.alert), row.at, row.by, row.reason, row.told)
 

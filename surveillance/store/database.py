@@ -123,6 +123,16 @@ class Store:
         with self.transaction() as tx:
             schema.upgrade(tx)
 
+    @property
+    def file(self) -> Path | None:
+        """The file of an SQLite database; None where a server keeps it."""
+        return Path(str(self.engine.url.database)) if self.dialect == "sqlite" else None
+
+    def ping(self) -> None:
+        """Returns where the database answers; raises what keeps it from that."""
+        with self.reading() as tx:
+            tx.execute(sa.select(1))
+
     def check_schema(self) -> None:
         """Raises SchemaFault unless the schema is exactly the one that this code needs."""
         with self.reading() as tx:

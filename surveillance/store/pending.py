@@ -171,6 +171,12 @@ def waiting(tx: Transaction) -> int:
     return tx.execute(select(func.count()).select_from(pending_evaluations)).scalar_one()
 
 
+def oldest_age(tx: Transaction, now: datetime) -> float:
+    """Seconds since the evaluation that has been owed longest was asked for; 0 where none is."""
+    oldest = tx.execute(select(func.min(_row.requested_at))).scalar_one()
+    return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
+
+
 def _new(asked: Request, now: datetime) -> dict[str, Any]:
     return {
         "use_case": asked.use_case,

@@ -131,6 +131,11 @@ class Spool:
             entry.name[:-6] for entry in os.scandir(self.directory) if entry.name.endswith(".spool")
         )
 
+    def oldest_age_seconds(self) -> float:
+        """For how long the oldest of what is kept has waited; 0: nothing is. An id begins with its time."""
+        oldest = next(iter(self.waiting()), None)
+        return 0.0 if oldest is None else max(0.0, time.time() - int(oldest[:16], 16) / 1e9)
+
     def topics_waiting(self) -> set[str]:
         """The topics of all that is kept."""
         topics = set()

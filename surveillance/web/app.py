@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from surveillance import observe
 from surveillance.access.person import Person
 from surveillance.access.role import Permission
 from surveillance.alerting import wording
@@ -145,6 +147,7 @@ def make_web(
     render = make_renderer(source, door)
     house = House(source, desk, render, door, now, audit_key, people, printer, gateway)
     app.state.door, app.state.gateway, app.state.enter = house.door, gateway, house.enter
+    app.state.is_ready = partial(_is_ready, source)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for add_to in ROOMS:
         add_to(app, house)
@@ -279,6 +282,7 @@ def _with_headers(
     """Headers on every answer, and a plain page where something broke."""
 
     async def answer(request: Request, call_next: Answer) -> Response:
+        began = perf_counter()
         try:
             response = await call_next(request)
         except Exception as problem:
@@ -286,6 +290,7 @@ def _with_headers(
                 "page failed", route=_route(request), problem=type(problem).__name__, at=_raised_at(problem)
             )
             response = _problem(request, 500, render)
+        observe.answered(response.status_code, perf_counter() - began)
         kept = response.headers.get("Cache-Control", headers["Cache-Control"])
         response.headers.update({**headers, "Cache-Control": kept})
         if request.url.path.startswith("/static/"):

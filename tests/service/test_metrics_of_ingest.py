@@ -17,7 +17,7 @@ LABELS = {
     "field",
     *("topic", "partition", "outcome", "code", "partner", "kind"),
     *("use_case", "state", "change", "channel", "receiver", "reason", "step", "le"),
-    *("protocol", "answer"),
+    *("protocol", "answer", "disk", "result"),
 }
 SECRETS = ("very-private-record", "n1", "n2", "Crater", "dust-7", "1a1a1a", "poisoning", "CLINIC")
 

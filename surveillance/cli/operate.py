@@ -26,7 +26,7 @@ from surveillance.kafka.access import set_password
 from surveillance.kafka.admin import TopicSpec, create_topics, missing_topics
 from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.log import configure_logging
-from surveillance.service import build_service
+from surveillance.service import Outage, build_service
 from surveillance.settings import Settings
 from surveillance.store.database import Store, transient
 from surveillance.use_case.fault import ConfigError
@@ -59,7 +59,7 @@ def worker() -> None:
         )
     service = build_service(settings)
     _wait_for_database(service.store.check_schema)
-    service.prepare()
+    _wait_for_database(service.prepare)
     permutation.warm()
     chosen = {one.name for of_use_case in service.configuration.detectors.values() for one in of_use_case}
     if poisson.PoissonScan.name in chosen:
@@ -79,13 +79,14 @@ def _keep_what_is_loaded() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-def _wait_for_database(check: Callable[[], None]) -> None:
-    """Runs the check, again each second while the database is away: both may have been started together."""
+def _wait_for_database(step: Callable[[], None]) -> None:
+    """Does the step, again each second while the database is away, or may only be read: both may have been
+    started together."""
     while True:
         try:
-            return check()
+            return step()
         except Exception as error:
-            if not transient(error):
+            if not isinstance(error, Outage) and not transient(error):
                 raise
             log.warning("waiting for the database", reason=type(error).__name__)
             time.sleep(1.0)

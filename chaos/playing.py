@@ -95,7 +95,8 @@ def _numbers(found: Found, clerk: Clerk, handing_in: HandingIn, late: int) -> di
 
 def _start(house: House) -> None:
     names = [f"w{number}" for number in range(house.schedule.workers)]
-    for name in (*names, *([GATEWAY] if house.schedule.gateway else [])):
+    names += [GATEWAY] if house.schedule.gateway else []
+    for name in names:
         house.start(name)
     for name in names:
         house.fleet.wait_until_reading(name, READY_SECONDS)

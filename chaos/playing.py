@@ -77,7 +77,8 @@ def _run(house: House, counts: dict[str, int], told: dict[str, object]) -> Verdi
     )
     verdict.broken += [f"logged as a defect: {line}" for line in fleet.defects()][:3]
     counts |= {"events": held, "repaired": found.repaired}
-    told |= _numbers(found, clerk, handing_in, late)
+    waits = sum(line["event"] == "waiting" for line in fleet.log_lines())
+    told |= {"steps that waited": waits, **_numbers(found, clerk, handing_in, late)}
     return verdict
 
 
@@ -187,6 +188,11 @@ def _worker_leaves(house: House, fault: Fault) -> Iterator[None]:
         yield
 
 
+def _fill_disk(house: House, _fault: Fault) -> None:
+    house.fleet.store.forget()  # else SQLite goes on for a while in the log that it has
+    house.disk.fill()
+
+
 FAULTS: Mapping[str, Happening] = {
     "worker killed": _worker_killed,
     "worker frozen": _worker_frozen,
@@ -228,7 +234,7 @@ FAULTS: Mapping[str, Happening] = {
     "database line half-open": _around(
         lambda h, _: h.servers.postgresql.line.stall(), lambda h: h.servers.postgresql.line.mend()
     ),
-    "disk full": _around(lambda h, _: h.disk.fill(), lambda h: h.disk.free()),
+    "disk full": _around(_fill_disk, lambda h: h.disk.free()),
     "clock jumps": _around(
         lambda h, fault: clock.set_offset(h.clock_file, fault.size),
         lambda h: clock.set_offset(h.clock_file, 0.0),

@@ -27,6 +27,10 @@ def keys(sent: list[Sent]) -> list[str]:
     return [one.published.key for one in sent]
 
 
+def records_owed(sent: list[Sent]) -> set[tuple[str, str, str]]:
+    return {(partner, kind, record) for partner, kind, record, _ in owed(sent, KEY).accepted}
+
+
 def test_a_schedule_has_the_same_events_each_time(configuration: Configuration) -> None:
     for feeds in ((), FEEDS):
         schedule = replace(PLAIN, feeds=feeds)

@@ -38,7 +38,7 @@ USE_CASES = ("suspected-suicide", "self-harm-admissions")
 HANDLED_SECONDS, EVALUATED_SECONDS, TOLD_SECONDS = 90.0, 90.0, 10.0
 STOP_SECONDS = 15.0
 GATEWAY = "gateway"
-LATER = timedelta(minutes=15)  # beyond every lease of the outbox
+LATER = timedelta(hours=2)  # beyond every lease and retry of the outbox, of a clock that was ahead as well
 
 
 def write_config(directory: Path) -> Path:

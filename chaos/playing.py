@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from accounts import run_quietly
@@ -129,15 +129,12 @@ def _everything_at_once(house: House, events: list[Sent], handing_in: HandingIn,
 def _happen(house: House, fault: Fault, began: float, locks: Mapping[str, threading.Lock]) -> None:
     time.sleep(max(0.0, began + fault.at - time.monotonic()))
     target = KINDS[fault.kind].target
-    if target == "worker":  # several workers may be in trouble at a time
-        with FAULTS[fault.kind](house, fault):
-            time.sleep(fault.seconds)
-        return
-    with locks[target], FAULTS[fault.kind](house, fault):
+    alone = nullcontext() if target == "worker" else locks[target]  # several workers may be in trouble
+    with alone, FAULTS[fault.kind](house, fault):
         time.sleep(fault.seconds)
 
 
-Happening = Callable[[House, Fault], "contextmanager[None]"]
+Happening = Callable[[House, Fault], AbstractContextManager[None]]
 
 
 def _around(do: Callable[[House, Fault], None], undo: Callable[[House], None]) -> Happening:

@@ -32,6 +32,7 @@ def set_offset(path: Path, seconds: float) -> None:
 
 def _move_clock(path: Path) -> None:
     from surveillance.cli import operate
+    from surveillance.service import build_service
 
     def now_s() -> float:
         return _real_time() + offset_seconds(path)
@@ -40,12 +41,11 @@ def _move_clock(path: Path) -> None:
         return datetime.fromtimestamp(now_s(), UTC)
 
     def build(settings: Any) -> Any:
-        service = built(settings)
+        service = build_service(settings)
         service.clock = now
         return service
 
-    built = operate.build_service
-    operate.build_service = build
+    operate.build_service = build  # type: ignore[assignment, attr-defined]
     time.time = now_s
 
 

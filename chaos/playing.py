@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from accounts import run_quietly
@@ -77,7 +77,8 @@ def _run(house: House, counts: dict[str, int], told: dict[str, object]) -> Verdi
     )
     verdict.broken += [f"logged as a defect: {line}" for line in fleet.defects()][:3]
     counts |= {"events": held, "repaired": found.repaired}
-    told |= _numbers(found, clerk, handing_in, late)
+    waits = sum(line["event"] == "waiting" for line in fleet.log_lines())
+    told |= {"steps that waited": waits, **_numbers(found, clerk, handing_in, late)}
     return verdict
 
 
@@ -95,7 +96,8 @@ def _numbers(found: Found, clerk: Clerk, handing_in: HandingIn, late: int) -> di
 
 def _start(house: House) -> None:
     names = [f"w{number}" for number in range(house.schedule.workers)]
-    for name in (*names, *([GATEWAY] if house.schedule.gateway else [])):
+    names += [GATEWAY] if house.schedule.gateway else []
+    for name in names:
         house.start(name)
     for name in names:
         house.fleet.wait_until_reading(name, READY_SECONDS)
@@ -127,15 +129,12 @@ def _everything_at_once(house: House, events: list[Sent], handing_in: HandingIn,
 def _happen(house: House, fault: Fault, began: float, locks: Mapping[str, threading.Lock]) -> None:
     time.sleep(max(0.0, began + fault.at - time.monotonic()))
     target = KINDS[fault.kind].target
-    if target == "worker":  # several workers may be in trouble at a time
-        with FAULTS[fault.kind](house, fault):
-            time.sleep(fault.seconds)
-        return
-    with locks[target], FAULTS[fault.kind](house, fault):
+    alone = nullcontext() if target == "worker" else locks[target]  # several workers may be in trouble
+    with alone, FAULTS[fault.kind](house, fault):
         time.sleep(fault.seconds)
 
 
-Happening = Callable[[House, Fault], "contextmanager[None]"]
+Happening = Callable[[House, Fault], AbstractContextManager[None]]
 
 
 def _around(do: Callable[[House, Fault], None], undo: Callable[[House], None]) -> Happening:
@@ -186,6 +185,11 @@ def _worker_leaves(house: House, fault: Fault) -> Iterator[None]:
         yield
 
 
+def _fill_disk(house: House, _fault: Fault) -> None:
+    house.fleet.store.forget()  # else SQLite goes on for a while in the log that it has
+    house.disk.fill()
+
+
 FAULTS: Mapping[str, Happening] = {
     "worker killed": _worker_killed,
     "worker frozen": _worker_frozen,
@@ -227,7 +231,7 @@ FAULTS: Mapping[str, Happening] = {
     "database line half-open": _around(
         lambda h, _: h.servers.postgresql.line.stall(), lambda h: h.servers.postgresql.line.mend()
     ),
-    "disk full": _around(lambda h, _: h.disk.fill(), lambda h: h.disk.free()),
+    "disk full": _around(_fill_disk, lambda h: h.disk.free()),
     "clock jumps": _around(
         lambda h, fault: clock.set_offset(h.clock_file, fault.size),
         lambda h: clock.set_offset(h.clock_file, 0.0),

@@ -60,7 +60,7 @@ THEMES: tuple[tuple[str, ...], ...] = (
     ("database a standby", "broker line cut"),
     ("database read-only", "gateway killed", "database line slow"),
     ("disk full", "worker killed"),
-    ("spool full", "broker line half-open", "gateway killed"),
+    ("spool full", "broker line half-open"),
     ("clock jumps", "database line half-open", "worker killed", "repeated"),
     ("database restarted", "database line cut", "worker joins", "worker joins", "reordered", "poison"),
 )

@@ -93,8 +93,8 @@ class LinedPostgresql:
         self.server.start()
 
     def promote(self) -> None:
-        """The standby becomes the primary, on a timeline of its own."""
-        self._ask("SELECT pg_promote(true, 30)")
+        """The standby becomes the primary, on a timeline of its own; a primary stays one."""
+        self._ask("SELECT pg_promote(true, 30) WHERE pg_is_in_recovery()")
 
     def make_database(self, name: str) -> str:
         """A database with the schema and no rows; the URL that leads there past the line."""
@@ -153,6 +153,8 @@ class Servers:
             self.kafka.start()
         if not self.postgresql.server.answers():
             self.postgresql.start()
+        self.postgresql.promote()
+        self.postgresql.set_read_only(False)
 
     def _make_templates(self) -> None:
         self.postgresql.server.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")

@@ -8,6 +8,7 @@ reached.
 import os
 import secrets
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -46,7 +47,6 @@ from surveillance.use_case.fault import ConfigError
 log = structlog.get_logger()
 
 _RETRY_EVALUATION = timedelta(seconds=5)
-_LONGEST_RETRY = timedelta(minutes=5)
 _RETRY_RECEIPTS = timedelta(seconds=10)
 _UNSTORABLE_AFTER = 3
 
@@ -74,6 +74,7 @@ class Service:
     logs: TopicLogs
     alerts_topic: AlertsTopic
     clock: Callable[[], datetime] = utc_now
+    monotonic: Callable[[], float] = time.monotonic
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
 
     def __post_init__(self) -> None:
@@ -85,6 +86,7 @@ class Service:
         self._pruned_on: date | None = None
         self._told_of_changes = False
         self._configured = fingerprint(self.configuration.directory)
+        self._claims = pending.ClaimWatch(timedelta(seconds=self.settings.evaluation_lease_seconds))
         self._watch = Watch(timedelta(seconds=self.settings.repair_after_seconds))
         key = self.settings.dead_letter_key
         around = Around(self.settings, self.alerts_topic.send)
@@ -176,7 +178,8 @@ class Service:
             if self._held is not None:  # an outage cut it short: nobody need wait for its lease to lapse
                 self._give_back(self._held, "outage", self.clock())
             with self.store.transaction() as tx:
-                self._held = pending.claim(tx, self.name, self.clock(), lease)
+                overstayed = self._claims.overstayed(pending.claims(tx), self.monotonic())
+                self._held = pending.claim(tx, self.name, self.clock(), lease, overstayed)
             claim = self._held
             if claim is not None:
                 self._evaluate(claim)
@@ -201,7 +204,7 @@ class Service:
                 raise
             at = place_of(error)
             log.error("evaluation failed", **narrate.claimed(claim), error=type(error).__name__, place=at)
-            retry = min(_RETRY_EVALUATION * claim.attempt, _LONGEST_RETRY)
+            retry = min(_RETRY_EVALUATION * claim.attempt, pending.LONGEST_RETRY)
             self._give_back(claim, type(error).__name__, self.clock() + retry)
 
     def _give_back(self, claim: pending.Claim, why: str, retry_at: datetime) -> None:

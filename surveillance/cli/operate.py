@@ -28,7 +28,7 @@ from surveillance.kafka.admin import TopicSpec, create_topics, missing_topics
 from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.log import configure_logging
 from surveillance.metrics import WEB
-from surveillance.service import build_service
+from surveillance.service import Outage, build_service
 from surveillance.settings import Settings
 from surveillance.store.database import refusal, transient
 from surveillance.submitting.spool import Spool
@@ -62,7 +62,7 @@ def worker() -> None:
     if settings.metrics_port:
         serve_metrics(settings, settings.metrics_port, live=service.live, ready=service.ready)
     _wait_for_database(service.store.check_schema)
-    service.prepare()
+    _wait_for_database(service.prepare)
     permutation.warm()
     chosen = {one.name for of_use_case in service.configuration.detectors.values() for one in of_use_case}
     if poisson.PoissonScan.name in chosen:
@@ -80,15 +80,16 @@ def _keep_what_is_loaded() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-def _wait_for_database(check: Callable[[], None]) -> None:
-    """Runs the check, again each second while the database is away: both may have been started together.
+def _wait_for_database(step: Callable[[], None]) -> None:
+    """Does the step, again each second while the database is away, or may only be read: both may have been
+    started together.
 
     One that turns us away is a mistake in the settings, and no outage."""
     while True:
         try:
-            return check()
+            return step()
         except Exception as error:
-            if not transient(error) or refusal(error):
+            if refusal(error) or not (isinstance(error, Outage) or transient(error)):
                 raise
             log.warning("waiting for the database", reason=type(error).__name__)
             time.sleep(1.0)

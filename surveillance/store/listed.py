@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 
 from surveillance.line_list.record import RecordKey
 from surveillance.store.database import Transaction
+from surveillance.store.statements import execute_many, insert_into
 from surveillance.store.tables import definitions, records
 
 
@@ -15,11 +16,15 @@ def written_definitions(tx: Transaction) -> dict[str, str]:
 
 
 def save_definitions(tx: Transaction, fingerprints: Mapping[str, str]) -> None:
-    """States that every row is written under these definitions. Idempotent."""
-    tx.execute(delete(definitions))
-    if fingerprints:
-        rows = [{"use_case": name, "fingerprint": f} for name, f in fingerprints.items()]
-        tx.execute(insert(definitions), rows)
+    """States that every row is written under these definitions. Idempotent by use case; workers that start at
+    once may all say so."""
+    tx.execute(delete(definitions).where(definitions.c.use_case.not_in(sorted(fingerprints))))
+    statement = insert_into(tx, definitions)
+    stated = statement.on_conflict_do_update(
+        index_elements=["use_case"], set_={"fingerprint": statement.excluded.fingerprint}
+    )
+    rows = [{"use_case": name, "fingerprint": fingerprints[name]} for name in sorted(fingerprints)]
+    execute_many(tx, stated, rows)
 
 
 def keys_after(tx: Transaction, number: int, limit: int) -> tuple[list[RecordKey], int]:

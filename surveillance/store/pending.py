@@ -1,7 +1,7 @@
 """Evaluations that are owed. A worker claims one, finishes it under its claim, and no two meet in a scope."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,6 +12,8 @@ from surveillance.store.database import Transaction
 from surveillance.store.statements import insert_into, smaller
 from surveillance.store.tables import pending_evaluations
 
+LONGEST_RETRY = timedelta(minutes=5)
+"""After a failure; one that lies further ahead was set by a clock that was ahead, and is due."""
 _LOCK = 7_310_151_202  # advisory lock under which PostgreSQL gives out claims, one at a time
 _row = pending_evaluations.c
 
@@ -50,6 +52,21 @@ class Claim:
     token: str
 
 
+@dataclass
+class ClaimWatch:
+    """Remembers for how long claims have been seen, by a clock that nobody sets. Where the clock of a worker
+    was ahead, the end that it wrote into its claim is no time at which anybody should wait to take over."""
+
+    lease: timedelta
+    _seen_at_s: dict[str, float] = field(default_factory=dict)
+
+    def overstayed(self, claims: Mapping[str, int], now_s: float) -> frozenset[str]:
+        """The claims, by token and attempt, that have been there for longer than they may last."""
+        self._seen_at_s = {token: self._seen_at_s.get(token, now_s) for token in claims}
+        lease_s = self.lease.total_seconds()
+        return frozenset(t for t, attempt in claims.items() if now_s - self._seen_at_s[t] > lease_s * attempt)
+
+
 def request(tx: Transaction, requests: Iterable[Request], now: datetime) -> None:
     """Asks for evaluations. Idempotent by use case, scope and day: one row, whose generation grows.
 
@@ -70,18 +87,26 @@ def request(tx: Transaction, requests: Iterable[Request], now: datetime) -> None
     )
 
 
-def claim(tx: Transaction, worker: str, now: datetime, lease: timedelta) -> Claim | None:
+def claims(tx: Transaction) -> dict[str, int]:
+    """The token of each claim, and which attempt it is."""
+    rows = tx.execute(select(_row.claim, _row.attempts).where(_row.claim.is_not(None)))
+    return {row.claim: row.attempts for row in rows}
+
+
+def claim(
+    tx: Transaction, worker: str, now: datetime, lease: timedelta, overstayed: Collection[str] = ()
+) -> Claim | None:
     """Takes the evaluation that waits longest, the earliest day of its scope first; None: nothing to do.
 
     Only where no other claim of the same use case and scope is alive. A claim lapses after `lease`, a
-    repeated one after as many times that.
+    repeated one after as many times that; those of `overstayed` have lapsed whatever their end says.
     Commit at once: on PostgreSQL claims are given out one at a time.
     """
     if tx.dialect.name == "postgresql":
         tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     row = tx.execute(
         select(pending_evaluations)
-        .where(_may_be_claimed(now))
+        .where(_may_be_claimed(now, overstayed))
         .order_by(_row.requested_at, _row.use_case, _row.scope)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -190,18 +215,21 @@ def _new(asked: Request, now: datetime) -> dict[str, Any]:
     }
 
 
-def _may_be_claimed(now: datetime) -> ColumnElement[bool]:
+def _may_be_claimed(now: datetime, overstayed: Collection[str]) -> ColumnElement[bool]:
     """The earliest day of a use case and scope where nobody is at work.
 
     A day that waits for its next attempt holds up no later day: yesterday's fault must not stop today.
     """
     other = pending_evaluations.alias().c
     in_scope = and_(other.use_case == _row.use_case, other.scope == _row.scope)
-    earlier = and_(other.as_of < _row.as_of, or_(other.not_before.is_(None), other.not_before <= now))
-    return and_(
-        or_(_row.not_before.is_(None), _row.not_before <= now),
-        ~exists().where(in_scope, or_(earlier, other.claimed_until > now)),
-    )
+    earlier = and_(other.as_of < _row.as_of, _is_due(other, now))
+    at_work = and_(other.claimed_until > now, other.claim.not_in(sorted(overstayed)))
+    return and_(_is_due(_row, now), ~exists().where(in_scope, or_(earlier, at_work)))
+
+
+def _is_due(row: Any, now: datetime) -> ColumnElement[bool]:
+    """Whether it does not wait for another attempt."""
+    return or_(row.not_before.is_(None), row.not_before <= now, row.not_before > now + LONGEST_RETRY)
 
 
 def _same_day(claim: Claim) -> ColumnElement[bool]:

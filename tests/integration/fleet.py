@@ -28,7 +28,7 @@ from surveillance.store.ledger import Position
 ROOT = Path(__file__).resolve().parents[2]
 BYTECODE = ROOT / ".cache" / "bytecode"
 SCOPE = "cheshire-merseyside"
-STOP_SECONDS = 15.0
+STOP_SECONDS = 40.0  # it takes less than ten on a machine that does nothing else
 # Whatever a worker logs so is a defect of the service, also where the repair cures what it did.
 DEFECTS = ("defect", "batch failed", "message failed", "batch left to the repair", "evaluation failed")
 

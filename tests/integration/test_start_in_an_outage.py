@@ -43,3 +43,29 @@ def test_a_worker_started_without_its_database_waits_for_it(
         line.mend()
         fleet.wait_until(fleet.all_handled, 60, "every offset is in the ledger")
         fleet.stop_all()
+
+
+@pytest.mark.postgresql
+@pytest.mark.slow
+def test_a_worker_started_on_a_database_that_may_only_be_read_waits_until_it_may_be_written(
+    embedded_broker: EmbeddedBroker,
+    postgresql_server: PostgresqlServer,
+    fresh_postgresql: Callable[[str], str],
+    new_topic: Callable[[str], str],
+    tmp_path: Path,
+) -> None:
+    url = fresh_postgresql("template0")
+    database = make_url(url).database
+    options = {"partitions": 1}
+    with Fleet(tmp_path, embedded_broker.address, url, new_topic(""), options=options) as fleet:
+        # As a standby does. A first start has to write under which definitions it counts.
+        postgresql_server.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+        fleet.start("only")
+        fleet.wait_until(lambda: "waiting for the database" in fleet.log_tail("only"), 60, "it waits")
+        time.sleep(2)
+        fleet.check()
+        postgresql_server.execute(f"ALTER DATABASE {database} RESET default_transaction_read_only")
+        end_connections = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+        postgresql_server.execute(f"{end_connections}'{database}'")
+        fleet.wait_until_reading("only")
+        fleet.stop_all()

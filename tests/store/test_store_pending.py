@@ -167,13 +167,28 @@ def test_a_claim_that_lapsed_but_that_nobody_took_may_still_finish(store: Store)
 def test_a_failed_evaluation_waits_for_its_retry_and_holds_up_no_later_day(store: Store) -> None:
     _ask(store, _owed(day=0, received=2), _owed(day=1))
     with store.transaction() as tx:
-        pending.release(tx, _claimed_in(tx), "ValueError", T0 + minutes(30))
+        pending.release(tx, _claimed_in(tx), "ValueError", T0 + minutes(4))
     later = _held(store)
     assert later.as_of == DAY + timedelta(days=1)
     _finish(store, later)
-    assert _claim(store, at=29) is None
-    again = _held(store, at=30)
+    assert _claim(store, at=3.9) is None
+    again = _held(store, at=4)
     assert (again.attempt, again.received_at) == (2, T0 + minutes(2))
+
+
+def test_a_claim_that_somebody_has_watched_for_too_long_is_taken_over_whatever_its_end_says(
+    store: Store,
+) -> None:
+    _ask(store, _owed())
+    lost = _held(store, at=60, worker="ahead")
+    assert _claim(store, at=3, worker="w2") is None
+    with store.transaction() as tx:
+        assert pending.claims(tx) == {lost.token: 1}
+        taken = pending.claim(tx, "w2", T0 + minutes(3), LEASE, overstayed={lost.token})
+    assert taken is not None
+    with pytest.raises(ClaimLost):
+        _finish(store, lost)
+    _finish(store, taken)
 
 
 def _claimed_in(tx: pending.Transaction) -> Claim:

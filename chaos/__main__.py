@@ -27,9 +27,9 @@ def main() -> int:
     code = fingerprint()
     known = {} if asked.again else done(asked.results, asked.seed, code)
     missing = [number for number in numbers if number not in known]
-    if missing:
+    if missing and not asked.report:
         known |= run(asked.seed, missing, asked.results, code)
-    chosen = [known[number] for number in numbers]
+    chosen = [known[number] for number in numbers if number in known]
     which = f"seed {asked.seed}, schedules {numbers[0]} to {numbers[-1]}, code {code}"
     print("\n".join((which, *summary(chosen))))
     print(last_line(chosen))
@@ -70,6 +70,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="number of the first one")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where results are kept")
     parser.add_argument("--show", action="store_true", help="print the schedules, and run nothing")
+    parser.add_argument("--report", action="store_true", help="say what has a result, and run nothing")
     parser.add_argument("--again", action="store_true", help="run also what has a result of this code")
     return parser.parse_args()
 

@@ -31,16 +31,17 @@ def play(schedule: Schedule, servers: Servers, directory: Path, config_dir: Path
     began = time.monotonic()
     directory.mkdir(parents=True)
     told: dict[str, object] = {"faults": [str(fault) for fault in schedule.faults]}
-    verdict, counts = Verdict(), {"events": 0, "repaired": 0}
+    verdict, counts, judged = Verdict(), {"events": 0, "repaired": 0}, False
     try:
         with House(schedule, servers, directory, config_dir) as house:
-            verdict = _run(house, counts, told)
+            verdict, judged = _run(house, counts, told), True
     except Exception as problem:
         verdict.broken.append(f"{type(problem).__name__}: {str(problem)[:2000]}")
     result = Result(
         schedule.seed,
         schedule.number,
         code,
+        judged,
         verdict.lost,
         verdict.doubled,
         tuple(verdict.broken),

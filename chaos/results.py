@@ -14,11 +14,13 @@ CODE = ("surveillance", "agents", "config", "chaos")
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one schedule. events: on topics. repaired: offsets that the ledger's repair handled."""
+    """What became of one schedule. events: on topics. repaired: offsets that the ledger's repair handled.
+    judged: it came to its end; else nobody knows what was lost."""
 
     seed: int
     number: int
     code: str
+    judged: bool = True
     lost: int = 0
     doubled: int = 0
     broken: tuple[str, ...] = ()
@@ -29,7 +31,7 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        return bool(self.lost or self.doubled or self.broken)
+        return bool(self.lost or self.doubled or self.broken) or not self.judged
 
 
 def fingerprint(root: Path = ROOT) -> str:
@@ -68,8 +70,8 @@ def done(path: Path, seed: int, code: str) -> dict[int, Result]:
 
 
 def last_line(results: Iterable[Result]) -> str:
-    """The line that a run ends with."""
-    held = list(results)
+    """The line that a run ends with; of a schedule that did not come to its end it says nothing."""
+    held = [result for result in results if result.judged]
     return f"{len(held)} schedules, {sum(r.lost for r in held)} lost, {sum(r.doubled for r in held)} doubled"
 
 

@@ -42,6 +42,13 @@ def test_the_last_line_counts_schedules_and_what_was_lost_and_doubled() -> None:
     assert last_line([HELD, FAILED]) == "2 schedules, 2 lost, 1 doubled"
 
 
+def test_of_a_schedule_that_did_not_come_to_its_end_the_last_line_says_nothing() -> None:
+    broken_off = Result(1, 2, "code", judged=False, broken=("a worker ended by itself",))
+    assert broken_off.failed
+    assert last_line([HELD, broken_off]) == "1 schedules, 0 lost, 0 doubled"
+    assert any("schedule 2: a worker ended by itself" in line for line in summary([HELD, broken_off]))
+
+
 def test_the_summary_names_each_schedule_that_failed_and_counts_repairs() -> None:
     said = "\n".join(summary([HELD, FAILED]))
     assert "FAILED seed 1 schedule 1: 2 accepted events are not in the database" in said

@@ -159,8 +159,11 @@ def test_what_is_sent_as_a_test_goes_as_test_records(away: Program, body: bytes,
 
 
 def test_what_is_too_large_or_of_no_known_kind_is_not_taken(away: Program, tmp_path: Path) -> None:
-    assert away.post("/api/partners/alpha/incidents", b" " * 3_000_000).status == 413
-    assert away.post("/api/partners/alpha/incidents", b"x", "application/pdf").status == 415
+    large = away.post("/api/partners/alpha/incidents", b" " * 3_000_000)
+    assert (large.status, large.json["faults"][0]["field"]) == (413, "body")
+    unknown = away.post("/api/partners/alpha/incidents", b"x", "application/pdf")
+    assert (unknown.status, unknown.json["faults"][0]["field"]) == (415, "Content-Type")
+    assert "text/csv" in (unknown.header("accept-post") or "")
     assert list((tmp_path / "spool" / "staged").iterdir()) == [], "nothing of it stays"
 
 

@@ -1,6 +1,7 @@
 """Tables of text: CSV with commas, semicolons or tabs. One row at a time, in bounded memory."""
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ SAVE_AS_UTF8 = (
     "what Excel calls `CSV`"
 )
 _DELIMITERS = (",", ";", "\t")
+_SEPARATOR = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)  # a first line that Excel understands
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -49,18 +51,20 @@ def csv_table(path: Path) -> Table:
     """A CSV file; raises ColumnsError where its first line is no header of UTF-8 text."""
     with path.open("rb") as file:
         begins = file.read(2)
-    if begins in _UTF_16:
-        raise ColumnsError(["the file: is UTF-16 (`Unicode text`); save it as `CSV UTF-8`"])
     with _open(path) as file:
         first = file.readline(MAX_BYTES)
-        delimiter = max(_DELIMITERS, key=lambda sign: len(_names(first, sign)))
-        file.seek(0)
+        if begins in _UTF_16 or "\0" in first:
+            raise ColumnsError(["the file: is UTF-16 (`Unicode text`); save it as `CSV UTF-8`"])
+        said = _SEPARATOR.fullmatch(first)
+        delimiter = said[1] if said else max(_DELIMITERS, key=lambda sign: len(_names(first, sign)))
+        if said is None:
+            file.seek(0)
         names = _names_at(file, delimiter)
     if not names:
         raise ColumnsError(["the file: its first line must be a header with the names of its columns"])
     if not _is_text(names):
         raise ColumnsError([f"the file: its header is not UTF-8 text. {SAVE_AS_UTF8}"])
-    return Table(tuple(names), lambda: _lines(path, delimiter, len(names)))
+    return Table(tuple(names), lambda: _lines(path, delimiter, len(names), above=1 if said else 0))
 
 
 def _names(line: str, delimiter: str) -> list[str]:
@@ -78,10 +82,11 @@ def _names_at(file: TextIO, delimiter: str) -> list[str]:
         return []
 
 
-def _lines(path: Path, delimiter: str, width: int) -> Iterator[Line]:
+def _lines(path: Path, delimiter: str, width: int, above: int = 0) -> Iterator[Line]:
     with _open(path) as file:
         rows = csv.reader(_bounded(file), delimiter=delimiter, strict=True)
-        next(rows)
+        for _ in range(above + 1):
+            next(rows)
         while True:
             number = rows.line_num + 1
             try:

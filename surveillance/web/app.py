@@ -270,9 +270,20 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(where, 303)
 
 
+_MENDS: Mapping[int, tuple[str, str]] = {
+    413: ("body", "is larger than what is taken here: send it in parts"),
+    415: ("Content-Type", "is none that is read here: send one of those that Accept-Post names"),
+    429: ("rate", "was too much in a minute: send it again after as many seconds as Retry-After says"),
+    507: ("body", "finds no room at the moment: send it again after as many seconds as Retry-After says"),
+}
+"""What a program can do about a status, by what it has to mend."""
+
+
 def _problem(request: Request, status: int, render: Render, person: Person | None = None) -> Response:
     if request.url.path.startswith(("/api/", "/health/")):
-        return Response(json.dumps({"error": status}), status, media_type="application/json")
+        mend = _MENDS.get(status)
+        faults = {} if mend is None else {"faults": [{"field": mend[0], "problem": mend[1]}]}
+        return Response(json.dumps({"error": status} | faults), status, media_type="application/json")
     return render("problem.html", person, status=status)
 
 

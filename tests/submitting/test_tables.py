@@ -163,6 +163,7 @@ def test_a_table_that_begins_as_a_workbook_is_one_whatever_its_name(tmp_path: Pa
     [
         ("Case No,Alter,Größe\n".encode("cp1252"), "CSV UTF-8"),
         ("Case No,Seen\n".encode("utf-16"), "is UTF-16"),
+        ("Case No,Seen\n".encode("utf-16-le"), "is UTF-16"),
         (b"", "must be a header"),
     ],
 )
@@ -171,6 +172,23 @@ def test_a_csv_in_another_encoding_is_told_how_to_save_it(tmp_path: Path, conten
     path.write_bytes(content)
     with pytest.raises(ColumnsError, match=words):
         open_table(path, Shape.CSV)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_first_line_that_names_the_separator_is_no_header(
+    configuration: Configuration, tmp_path: Path, end: str
+) -> None:
+    path = tmp_path / "cases.csv"
+    rows = [
+        "sep=;",
+        "Case No;Seen;Told;Crater;Age",
+        "c-1;2024-03-01;2024-03-02;n1;34",
+        "c-2;x;2024-03-02;n1;1",
+    ]
+    path.write_bytes("".join(row + end for row in rows).encode("utf-8-sig"))
+    first, second = judged(configuration, path)
+    assert payload(first)["age"] == 34
+    assert (first.line, second.line) == (3, 4)
 
 
 def test_a_row_in_windows_1252_is_refused_with_the_hint(configuration: Configuration, tmp_path: Path) -> None:

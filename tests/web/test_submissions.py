@@ -145,9 +145,25 @@ def test_submissions_at_once_are_all_in_the_audit_chain(away: Program) -> None:
     assert {f"submission/{a.json['id']}" for a in answers} == {e.subject for e in entered(away)}
 
 
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [(json.dumps(event("c-1")).encode(), "application/json"), (table(ROW), "text/csv")],
+)
+def test_what_is_sent_as_a_test_goes_as_test_records(away: Program, body: bytes, media_type: str) -> None:
+    assert away.post(f"{asked(COLUMNS)}&test=true", body, media_type).status == 202
+    gateway = away.service.app.state.gateway
+    held = gateway.spool.hold(*gateway.spool.waiting())
+    (message,) = held.messages()
+    held.file.close()
+    assert (json.loads(message.value)["test"], message.id) == (True, "c-1@1")
+
+
 def test_what_is_too_large_or_of_no_known_kind_is_not_taken(away: Program, tmp_path: Path) -> None:
-    assert away.post("/api/partners/alpha/incidents", b" " * 3_000_000).status == 413
-    assert away.post("/api/partners/alpha/incidents", b"x", "application/pdf").status == 415
+    large = away.post("/api/partners/alpha/incidents", b" " * 3_000_000)
+    assert (large.status, large.json["faults"][0]["field"]) == (413, "body")
+    unknown = away.post("/api/partners/alpha/incidents", b"x", "application/pdf")
+    assert (unknown.status, unknown.json["faults"][0]["field"]) == (415, "Content-Type")
+    assert "text/csv" in (unknown.header("accept-post") or "")
     assert list((tmp_path / "spool" / "staged").iterdir()) == [], "nothing of it stays"
 
 

@@ -111,6 +111,13 @@ def test_a_file_is_shown_as_it_was_read_and_sent_once_it_is_confirmed(alpha: Ser
     assert [(e.by, e.facts["records"], e.facts["ids"]) for e in entries] == [(WHO, 1, ["c-1@1"])]
 
 
+def test_a_file_that_is_ticked_as_a_test_goes_as_test_records(alpha: Service) -> None:
+    browser = alpha.signed_in(WHO)
+    path = taken(browser, table(ROW))
+    assert browser.post(f"{path}/send", browser.csrf, test="yes").status == 303
+    assert message_of(alpha)["test"] is True
+
+
 def test_a_column_that_was_not_agreed_can_be_chosen_and_constants_stay(alpha: Service) -> None:
     browser = alpha.signed_in(WHO)
     path = taken(browser, table(ROW))

@@ -1,6 +1,7 @@
 """The gateway as an API: records handed in by programs of partners that have no Kafka."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -65,6 +66,9 @@ class Asking(BaseModel):
         str | None,
         Query(max_length=64, description="zone of days and times without one; else your areas'"),
     ] = None
+    test: Annotated[
+        bool, Query(description="true: test records, which are checked and answered and never counted")
+    ] = False
 
 
 def add_to(app: FastAPI, house: House) -> None:
@@ -108,7 +112,8 @@ def _add_kind(app: FastAPI, house: House, kind: Kind) -> None:
         try:
             with received(gateway) as path:
                 await receive(request, path, gateway.most_bytes)
-                feed = Feed(path, mine, kind, {}, _zone(gateway, mine, asking), named=shape)
+                zone = _zone(gateway, mine, asking)
+                feed = Feed(path, mine, kind, {}, zone, named=shape, test=asking.test)
                 done = await run_in_threadpool(_submit, gateway, feed, asking, person.id)
         except SpoolFull:
             raise HTTPException(507, headers={"Retry-After": "60"}) from None
@@ -133,7 +138,7 @@ def with_columns(feed: Feed, columns: Mapping[str, str] | None) -> Feed:
     if not feed.shape.is_table:
         return feed
     chosen = columns or find_columns(feed.partner, feed.kind, open_table(feed.path, feed.shape).header)
-    return Feed(feed.path, feed.partner, feed.kind, chosen, feed.zone, feed.backfill, feed.named)
+    return replace(feed, columns=chosen)
 
 
 def _submit(gateway: Gateway, feed: Feed, asking: Asking, by: str) -> Accepted | Refusal | ColumnsError:

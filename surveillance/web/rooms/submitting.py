@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -114,11 +114,14 @@ def _add_upload(app: FastAPI, house: House) -> None:
         return RedirectResponse(f"/partners/{mine.id}/uploads/{found.id}", 303)
 
     @app.post(path + "/send", include_in_schema=False)
-    def send(person: Sender, partner: str, upload: str) -> Response:
+    def send(
+        person: Sender, partner: str, upload: str, test: Annotated[str, Form(max_length=10)] = ""
+    ) -> Response:
         mine, found = _found(house, person, partner, upload)
         gateway = gateway_of(house)
+        feed = replace(_feed(gateway, mine, found), test=bool(test))
         try:
-            done = gateway.submit(with_columns(_feed(gateway, mine, found), found.columns), person.id)
+            done = gateway.submit(with_columns(feed, found.columns), person.id)
         except ColumnsError:
             return _upload_page(house, person, mine, found, 422)
         except SpoolFull:

@@ -5,7 +5,8 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -36,34 +37,35 @@ class PostgresqlServer:
     programs: Path
     directory: Path
     user: str | None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def create(cls, programs: Path) -> "PostgresqlServer":
+    def create(cls, programs: Path, archive: bool = False) -> "PostgresqlServer":
+        """A new server; `archive`: one that copies its log to `wal/`, as a restore to a moment needs it."""
         user = "postgres" if os.geteuid() == 0 else None
         directory = Path(tempfile.mkdtemp(prefix="surveillance-pg-"))
         if user is not None:
             account = pwd.getpwnam(user)
             os.chown(directory, account.pw_uid, account.pw_gid)
-        server = cls(programs, directory, user)
-        server._run(
-            "initdb", "-D", server._cluster, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"
+        archiving = {"archive_mode": "on", "archive_command": f"cp %p {directory}/wal/%f"}
+        server = cls(programs, directory, user, {**archiving, "full_page_writes": "on"} if archive else {})
+        server.run("mkdir", str(directory / "wal"))
+        server.run(
+            "initdb", "-D", str(server.cluster), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"
         )
         server.start()
         return server
 
-    @property
-    def _cluster(self) -> str:
-        return str(self.directory / "cluster")
-
     def start(self) -> None:
-        settings = " ".join(f"-c {key}={value!r}" for key, value in _SETTINGS.items())
+        chosen = {**_SETTINGS, **self.settings}
+        settings = " ".join(f"-c {key}={value!r}" for key, value in chosen.items())
         options = f"-k {self.directory} {settings}"
         log = str(self.directory / "log")
-        self._run("pg_ctl", "-D", self._cluster, "-l", log, "-o", options, "-w", "-t", "30", "start")
+        self.run("pg_ctl", "-D", str(self.cluster), "-l", log, "-o", options, "-w", "-t", "30", "start")
 
     def stop(self) -> None:
         """Breaks every connection and ends at once."""
-        self._run("pg_ctl", "-D", self._cluster, "-m", "immediate", "-w", "stop")
+        self.run("pg_ctl", "-D", str(self.cluster), "-m", "immediate", "-w", "stop")
 
     def remove(self) -> None:
         self.stop()
@@ -78,9 +80,16 @@ class PostgresqlServer:
         with psycopg.connect(address, autocommit=True) as connection:
             connection.execute(statement.encode())
 
-    def _run(self, program: str, *arguments: str) -> None:
+    @property
+    def cluster(self) -> Path:
+        """What the server keeps on the disk."""
+        return self.directory / "cluster"
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Runs a program, PostgreSQL's or the system's, as the server's user."""
+        own = self.programs / program
         done = subprocess.run(
-            [str(self.programs / program), *arguments],
+            [str(own if own.exists() else program), *arguments],
             user=self.user,
             cwd=self.directory,
             stdin=subprocess.DEVNULL,

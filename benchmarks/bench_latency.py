@@ -120,8 +120,7 @@ def servers() -> Iterator[tuple[ApacheKafka, postgresql_server.PostgresqlServer]
         raise SystemExit("PostgreSQL's server programs are not installed")
     fetch_jars()
     durable = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-    postgresql_server._SETTINGS.update(durable)
-    server = postgresql_server.PostgresqlServer.create(programs)
+    server = postgresql_server.PostgresqlServer.create(programs, durable)
     try:
         with ApacheKafka() as kafka:
             yield kafka, server

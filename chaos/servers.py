@@ -14,14 +14,14 @@ import psycopg
 
 from chaos.line import Line
 from plugins.kafka_harness import ApacheKafka, fetch_jars
-from postgresql_server import SETTINGS, PostgresqlServer, find_programs
+from postgresql_server import PostgresqlServer, find_programs
 from surveillance.kafka.ports import free_port
 from surveillance.store.database import Store
 
 TEMPLATE = "upgraded"
 START_ATTEMPTS = 10
 # A client hears that its transaction is stored only when it outlasts a crash of the server.
-DURABLE = {**SETTINGS, "synchronous_commit": "on", "max_connections": "100"}
+DURABLE = {"synchronous_commit": "on", "max_connections": "100"}
 
 LISTENERS = """\
 listeners=PLAINTEXT://127.0.0.1:{{port}},LINE://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{{controller_port}}

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 
@@ -37,18 +38,25 @@ class PostgresqlServer:
     programs: Path
     directory: Path
     user: str | None
-    settings: Mapping[str, str] = field(default_factory=lambda: SETTINGS)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def create(cls, programs: Path, settings: Mapping[str, str] = SETTINGS) -> "PostgresqlServer":
+    def create(
+        cls, programs: Path, settings: Mapping[str, str] = MappingProxyType({}), archive: bool = False
+    ) -> "PostgresqlServer":
+        """A new server, with settings of its own beside SETTINGS; `archive`: one that copies its log to `wal/`,
+        as a restore to a moment needs it."""
         user = "postgres" if os.geteuid() == 0 else None
         directory = Path(tempfile.mkdtemp(prefix="surveillance-pg-"))
         if user is not None:
             account = pwd.getpwnam(user)
             os.chown(directory, account.pw_uid, account.pw_gid)
-        server = cls(programs, directory, user, settings)
-        server._run(
-            "initdb", "-D", server._cluster, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"
+        copied = f"cp %p {directory}/wal/%f"
+        archiving = {"archive_mode": "on", "archive_command": copied, "full_page_writes": "on"}
+        server = cls(programs, directory, user, {**settings, **archiving} if archive else settings)
+        server.run("mkdir", str(directory / "wal"))
+        server.run(
+            "initdb", "-D", str(server.cluster), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"
         )
         server.start()
         return server
@@ -57,20 +65,16 @@ class PostgresqlServer:
         """What this kind of server has otherwise; asked before each start."""
         return {}
 
-    @property
-    def _cluster(self) -> str:
-        return str(self.directory / "cluster")
-
     def start(self) -> None:
-        chosen = {**self.settings, **self._own_settings()}
+        chosen = {**SETTINGS, **self.settings, **self._own_settings()}
         settings = " ".join(f"-c {key}={value!r}" for key, value in chosen.items())
         options = f"-k {self.directory} {settings}"
         log = str(self.directory / "log")
-        self._run("pg_ctl", "-D", self._cluster, "-l", log, "-o", options, "-w", "-t", "30", "start")
+        self.run("pg_ctl", "-D", str(self.cluster), "-l", log, "-o", options, "-w", "-t", "30", "start")
 
     def stop(self, mode: str = "immediate") -> None:
         """Breaks every connection and ends: `immediate` as a crash does, `fast` in good order."""
-        self._run("pg_ctl", "-D", self._cluster, "-m", mode, "-w", "stop")
+        self.run("pg_ctl", "-D", str(self.cluster), "-m", mode, "-w", "stop")
 
     def answers(self) -> bool:
         """Whether it takes connections now."""
@@ -93,9 +97,16 @@ class PostgresqlServer:
         with psycopg.connect(address, autocommit=True) as connection:
             connection.execute(statement.encode())
 
-    def _run(self, program: str, *arguments: str) -> None:
+    @property
+    def cluster(self) -> Path:
+        """What the server keeps on the disk."""
+        return self.directory / "cluster"
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Runs a program, PostgreSQL's or the system's, as the server's user."""
+        own = self.programs / program
         done = subprocess.run(
-            [str(self.programs / program), *arguments],
+            [str(own if own.exists() else program), *arguments],
             user=self.user,
             cwd=self.directory,
             stdin=subprocess.DEVNULL,

@@ -46,8 +46,8 @@ class TlsPostgresql(PostgresqlServer):
             os.chown(path, owner.st_uid, owner.st_gid)
             path.chmod(0o600)
         rules = "local all postgres trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
-        Path(self._cluster, "pg_hba.conf").write_text(rules)
-        with Path(self._cluster, "postgresql.conf").open("a") as file:
+        Path(self.cluster, "pg_hba.conf").write_text(rules)
+        with Path(self.cluster, "postgresql.conf").open("a") as file:
             file.write("ssl = on\n")  # not by the command line: a test turns it off
         return {
             "listen_addresses": "127.0.0.1",

@@ -1,8 +1,8 @@
-# make install | demo | test | lint | bench | fuzz N=inputs | secrets | lock
+# make install | demo | test | lint | bench | fuzz N=inputs | sbom | secrets | lock
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint bench fuzz secrets lock clean
+.PHONY: install demo test lint bench fuzz sbom secrets lock clean
 .DEFAULT_GOAL := install
 
 install: .venv/installed
@@ -32,6 +32,11 @@ bench: install
 # Every parser against N changed inputs; what fails is kept in var/fuzz.
 fuzz: install
 	PYTHONPATH=tests $(BIN)/python -m fuzzing --inputs $(or $(N),1000) --seed $(or $(SEED),1)
+
+# What runs in the service, with versions, hashes and licences, as CycloneDX: dist/surveillance.cdx.json
+sbom: install
+	mkdir -p dist
+	$(BIN)/python deploy/sbom.py > dist/surveillance.cdx.json
 
 # What docker-compose.yml gives its services: readable in the containers, and here by whoever may enter the folder.
 secrets:

@@ -42,7 +42,7 @@ sbom: install
 secrets:
 	mkdir -p -m 700 secrets
 	for name in postgres-password dead-letter-key audit-key session-key; do \
-	  [ -s secrets/$$name ] || { openssl rand -hex 32 > secrets/$$name && chmod 444 secrets/$$name; } || exit 1; done
+	  [ -s secrets/$$name ] || { $(PYTHON) -c "import secrets; print(secrets.token_hex(32))" > secrets/$$name && chmod 444 secrets/$$name; } || exit 1; done
 
 # Needs uv; the pins with their hashes hold on every platform.
 lock:

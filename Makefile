@@ -1,8 +1,8 @@
-# make install | demo | test | lint | bench | chaos | fuzz N=inputs | secrets | lock
+# make install | demo | test | lint | bench | chaos | fuzz N=inputs | sbom | secrets | lock
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint bench chaos fuzz secrets lock clean
+.PHONY: install demo test lint bench chaos fuzz sbom secrets lock clean
 .DEFAULT_GOAL := install
 
 install: .venv/installed
@@ -40,11 +40,16 @@ chaos: install
 fuzz: install
 	PYTHONPATH=tests $(BIN)/python -m fuzzing --inputs $(or $(N),1000) --seed $(or $(SEED),1)
 
+# What runs in the service, with versions, hashes and licences, as CycloneDX: dist/surveillance.cdx.json
+sbom: install
+	mkdir -p dist
+	$(BIN)/python deploy/sbom.py > dist/surveillance.cdx.json
+
 # What docker-compose.yml gives its services: readable in the containers, and here by whoever may enter the folder.
 secrets:
 	mkdir -p -m 700 secrets
 	for name in postgres-password migrator-password worker-password web-password dead-letter-key audit-key session-key; do \
-	  [ -s secrets/$$name ] || { openssl rand -hex 32 > secrets/$$name && chmod 444 secrets/$$name; } || exit 1; done
+	  [ -s secrets/$$name ] || { $(PYTHON) -c "import secrets; print(secrets.token_hex(32))" > secrets/$$name && chmod 444 secrets/$$name; } || exit 1; done
 
 # Needs uv; the pins with their hashes hold on every platform.
 lock:

@@ -48,7 +48,7 @@ def apply_definitions(store: Store, configuration: Configuration, now: datetime)
         rewritten += len(keys)
         if len(keys) < _CHUNK:
             break
-    with store.transaction() as tx:
+    with store.transaction(alone=True) as tx:  # workers that start together write the same rows
         save_definitions(tx, wanted)
         if rewritten:
             pending.request(tx, every_look(configuration, now), now)

@@ -148,8 +148,11 @@ class _Said:
         if not isinstance(event, dict) or not event:
             return ()
         record = event.get("record_id") or event.get("encounter_id")
-        said = _digest(event)
-        line, first = self._lines.setdefault(_digest([record, event.get("version")]), (row.line, said))
+        try:
+            said, version = _digest(event), _digest([record, event.get("version")])
+        except ValueError:  # a number without end, such as 1e999: the row is refused for it
+            return ()
+        line, first = self._lines.setdefault(version, (row.line, said))
         if said == first:
             return ()
         rule = f"Line {line} says something else of the same version of this record"

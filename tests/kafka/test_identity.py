@@ -4,7 +4,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ from surveillance.kafka.brokers import Brokers, Security
 from surveillance.kafka.knock import BrokerRefuses, BrokerUnreachable, knock
 from surveillance.kafka.producer import Publisher
 from surveillance.kafka.reader import read_range
+from surveillance.submitting.feed import Outgoing
+from surveillance.submitting.outlet import Outlet
 
 pytestmark = pytest.mark.kafka
 NewTopic = Callable[[str], str]
@@ -95,6 +97,25 @@ def test_what_is_published_over_tls_is_read_over_tls(secure_kafka: SecureKafka, 
     with Publisher(brokers) as publisher:
         publisher.publish_and_wait(topic, b"k", b"{}")
     assert [m.value for m in read_range(brokers, topic, 0, 0, 1).messages] == [b"{}"]
+
+
+def test_what_partners_hand_in_is_published_over_tls(secure_kafka: SecureKafka, new_topic: NewTopic) -> None:
+    brokers, topic = secure_kafka.admin, new_topic("incidents.v1.north")
+    create_topics(brokers, [TopicSpec(topic, partitions=1)])
+
+    @dataclass(frozen=True)
+    class OneRecord:
+        topic: str
+
+        def messages(self) -> list[Outgoing]:
+            return [Outgoing("r-1@1", b"r-1", b"{}")]
+
+    outlet = Outlet(brokers)
+    assert outlet.publish([OneRecord(topic)]) == [True]
+    outlet.close()
+    assert [m.value for m in read_range(brokers, topic, 0, 0, 1).messages] == [b"{}"]
+    turned_away = Outlet(replace(brokers, password="not it"))
+    assert turned_away.publish([OneRecord(topic)]) == [False], "it waits in the spool until that is mended"
 
 
 def test_no_client_tells_the_password(

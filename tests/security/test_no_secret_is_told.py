@@ -48,6 +48,9 @@ GIVEN = {
 ALSO = {("evaluate",): ("--use-case", "nothing"), ("demo",): ("--directory", "/dev/null")}
 
 
+pytestmark = pytest.mark.slow
+
+
 def commands() -> list[tuple[tuple[str, ...], Any]]:
     def walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
         below = getattr(command, "commands", None)

@@ -7,6 +7,7 @@ BENCHMARKS = (
     "bench_stream",
     "bench_proximity",
     "bench_latency",
+    "bench_throughput",
     "bench_pages",
     "bench_acts",
     "bench_gateway",

@@ -55,6 +55,11 @@ class PostgresqlServer:
     def _cluster(self) -> str:
         return str(self.directory / "cluster")
 
+    @property
+    def pid(self) -> int:
+        """The server's first process, the parent of all others."""
+        return int((Path(self._cluster) / "postmaster.pid").read_text().split()[0])
+
     def start(self) -> None:
         settings = " ".join(f"-c {key}={value!r}" for key, value in _SETTINGS.items())
         options = f"-k {self.directory} {settings}"

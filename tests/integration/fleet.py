@@ -107,13 +107,22 @@ class Fleet:
             [sys.executable, "-m", "surveillance", *command], cwd=ROOT, env=environment, check=True
         )
 
-    def wait_until_reading(self, name: str, seconds: float = 60.0) -> None:
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of the workers."""
+        return dict(self._environment)
+
+    def pid(self, name: str) -> int:
+        """The process of a running worker."""
+        return self._running[name].pid
+
+    def wait_until_reading(self, name: str, seconds: float = 60.0, every_s: float = 0.25) -> None:
         """Returns once a worker was assigned partitions after its last start."""
 
         def assigned() -> bool:
             return b"partitions assigned" in self._log_of(name).read_bytes()[self._log_starts[name] :]
 
-        self.wait_until(assigned, seconds, f"worker {name} reads")
+        self.wait_until(assigned, seconds, f"worker {name} reads", every_s)
 
     def stop(self, name: str) -> None:
         """SIGTERM: the worker ends by itself, with exit code 0."""
@@ -134,13 +143,13 @@ class Fleet:
         for name, process in self._running.items():
             assert process.poll() is None, f"worker {name} ended by itself: {self.log_tail(name)}"
 
-    def wait_until(self, true: Callable[[], bool], seconds: float, what: str) -> None:
+    def wait_until(self, true: Callable[[], bool], seconds: float, what: str, every_s: float = 0.25) -> None:
         """Returns once it is true; fails after `seconds`, or once a worker ends by itself."""
         deadline = time.monotonic() + seconds
         while not true():
             self.check()
             assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s\n{self.log_tails()}"
-            time.sleep(0.25)
+            time.sleep(every_s)
 
     def topics_held(self) -> int:
         """How many messages the partners' topics hold."""

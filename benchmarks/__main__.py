@@ -8,6 +8,8 @@ BENCHMARKS = (
     "bench_proximity",
     "bench_latency",
     "bench_throughput",
+    "bench_workers",
+    "bench_soak",
     "bench_pages",
     "bench_acts",
     "bench_gateway",

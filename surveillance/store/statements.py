@@ -25,6 +25,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import StatementError
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -70,14 +71,20 @@ def _rows_of_json(
     tx: Connection, columns: Sequence[ColumnClause[Any]], rows: Sequence[dict[str, Any]]
 ) -> Select[Any]:
     """The rows as a query over one JSON text, which is the quickest to make and to read."""
-    prepare = {
-        c.name: c.type.bind_processor(tx.dialect) for c in columns if isinstance(c.type, TypeDecorator)
-    }
-    bound = [{**row, **{name: each(row[name]) for name, each in prepare.items() if each}} for row in rows]
-    text = literal(dump_json(bound), Text)
+    text = literal(_as_json(tx, columns, rows), Text)
     typed = [column(c.name, _plain(c.type)) for c in columns]
     new = func.json_to_recordset(cast(text, postgresql.JSON)).table_valued(*typed)
     return select(new.render_derived(with_types=True))
+
+
+def _as_json(tx: Connection, columns: Sequence[ColumnClause[Any]], rows: Sequence[dict[str, Any]]) -> str:
+    """Raises StatementError for a value that its column does not take, as running a statement does."""
+    bound = {c.name: c.type.bind_processor(tx.dialect) for c in columns if isinstance(c.type, TypeDecorator)}
+    prepare = [(name, process) for name, process in bound.items() if process is not None]
+    try:
+        return dump_json([{**row, **{name: process(row[name]) for name, process in prepare}} for row in rows])
+    except (TypeError, ValueError) as error:
+        raise StatementError(str(error), None, None, error, hide_parameters=True) from error
 
 
 def _plain(kind: TypeEngine[Any]) -> TypeEngine[Any]:

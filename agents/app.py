@@ -13,12 +13,16 @@ from faust.sensors.prometheus import FaustMetrics, PrometheusMonitor
 from prometheus_client import REGISTRY
 
 from agents.house import Connection
-from agents.transport import transport_waiting
+from agents.transport import transport_of_chunks
 from surveillance.kafka.brokers import MECHANISM, Brokers
 
 SESSION_SECONDS = 10.0
 COMMIT_SECONDS = 0.5
 """How often offsets are committed: a killed worker's successor reads about as much again."""
+
+
+CHUNKS = 8
+"""Chunks in a batch: of as many partitions at once."""
 
 
 class App(faust.App):
@@ -47,16 +51,21 @@ def make_app(settings: Connection) -> App:
         # Waiting for the batch in hand would wait through an outage; it is read again, which is harmless.
         stream_wait_empty=False,
         # What is buffered beyond the batch in hand is what a rebalance may skip: little.
-        stream_buffer_maxsize=settings.batch_messages,
+        stream_buffer_maxsize=CHUNKS,
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
         worker_redirect_stdouts=False,
     )
-    transport = transport_waiting(settings.fetch_wait_ms)
+    transport = transport_of_chunks(settings.fetch_wait_ms, chunk_messages(settings))
     app.transport = transport(app.conf.broker_consumer, app)
     app.monitor = PrometheusMonitor(metrics=_faust_metrics())
     return app
+
+
+def chunk_messages(settings: Connection) -> int:
+    """The most messages in a chunk: so many that a batch holds no more than it may."""
+    return max(1, settings.batch_messages // CHUNKS)
 
 
 def credentials(brokers: Brokers) -> faust.auth.Credentials | None:

@@ -1,9 +1,10 @@
-"""What the agents ask of the service: seven verbs, all synchronous, all safe to repeat."""
+"""What the agents ask of the service: eight verbs, all synchronous, all safe to repeat."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from surveillance.events.message import Message
+from surveillance.intake import Readings
 from surveillance.kafka.brokers import Brokers
 
 
@@ -14,7 +15,10 @@ class House(Protocol):
     def topics(self) -> Sequence[str]:
         """The names of every topic that events arrive on."""
 
-    def ingest(self, messages: Sequence[Message]) -> object:
+    def read(self, messages: Sequence[Message]) -> Readings | None:
+        """Reads messages ahead of their `ingest`; never raises."""
+
+    def ingest(self, messages: Sequence[Message], *, read: Readings | None = None) -> object:
         """Stores the messages and the offsets they had in one transaction; refuses bad ones itself."""
 
     def evaluate_next(self) -> bool:

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
 
-from agents.app import App
+from agents.app import CHUNKS, App
 from agents.house import Connection, House
 from agents.steps import backoff, finish, in_thread, pause, report
 from surveillance.events.message import Message
+from surveillance.intake import Readings
 from surveillance.kafka.reader import moment
 from surveillance.narrate import spans
 from surveillance.service import Outage
@@ -29,13 +31,23 @@ def add_ingest(
 
     @app.agent(app.topic(*house.topics, internal=False, allow_empty=True, **raw), name="ingest")  # type: ignore[untyped-decorator]
     async def ingest(stream: Any) -> None:
-        # noack: what is not stored when the worker stops stays uncommitted and is read again.
-        async for events in stream.noack_take(settings.batch_messages, within=settings.batch_wait_seconds):
-            batch = asyncio.ensure_future(store_and_acknowledge(stream, events))
-            await finish(batch)
+        most = min(CHUNKS, settings.batch_messages)
+        storing: asyncio.Future[None] = asyncio.ensure_future(asyncio.sleep(0))
+        try:
+            # noack: what is not stored when the worker stops stays uncommitted and is read again.
+            async for events in stream.noack_take(most, within=settings.batch_wait_seconds):
+                messages = [to_message(record) for event in events for record in event.message.value.records]
+                # A batch is read while the one before it is stored; they are stored one after the other.
+                read = await in_thread("read", partial(house.read, messages))
+                await finish(storing)
+                storing = asyncio.ensure_future(store_and_acknowledge(stream, events, messages, read))
+        finally:
+            await finish(storing)
 
-    async def store_and_acknowledge(stream: Any, events: Sequence[Any]) -> None:
-        await store(house, [to_message(event.message) for event in events], stopping)
+    async def store_and_acknowledge(
+        stream: Any, events: Sequence[Any], messages: Sequence[Message], read: Readings | None
+    ) -> None:
+        await store(house, messages, stopping, read)
         if stopping.is_set():
             return  # perhaps not stored: not acknowledged
         for event in events:
@@ -43,7 +55,9 @@ def add_ingest(
         stored()
 
 
-async def store(house: House, messages: Sequence[Message], stopping: asyncio.Event) -> None:
+async def store(
+    house: House, messages: Sequence[Message], stopping: asyncio.Event, read: Readings | None = None
+) -> None:
     """Has the batch ingested, waiting through outages. Never raises.
 
     Returns early, with the batch not stored, once `stopping` is set. A defect that the service could not
@@ -52,7 +66,7 @@ async def store(house: House, messages: Sequence[Message], stopping: asyncio.Eve
     failures = 0
     while True:
         try:
-            await in_thread("ingest", lambda: house.ingest(messages))
+            await in_thread("ingest", lambda: house.ingest(messages, read=read))
             return
         except Outage as outage:
             failures += 1
@@ -66,8 +80,6 @@ async def store(house: House, messages: Sequence[Message], stopping: asyncio.Eve
             return
 
 
-def to_message(message: Any) -> Message:
-    """Faust's message as ours. Its key is of no concern: partners choose it."""
-    return Message(
-        message.topic, message.partition, message.offset, moment(message.timestamp * 1000), message.value
-    )
+def to_message(record: Any) -> Message:
+    """Kafka's record as our message. Its key is of no concern: partners choose it."""
+    return Message(record.topic, record.partition, record.offset, moment(record.timestamp), record.value)

@@ -20,6 +20,8 @@ from surveillance.store.ledger import LogPlace
 
 Read = RecordVersion | Trial | DeadLetter
 """What a message becomes."""
+Readings = Mapping[Message, Read]
+"""What each message of a batch became."""
 
 UNSTORABLE = Fault(
     RefusalCode.UNSTORABLE,

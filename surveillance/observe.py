@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -37,30 +38,31 @@ def batch() -> Iterator[None]:
 
 
 def ingested(done: Ingested) -> None:
-    """Counts every message of a batch that is new, by what became of it."""
+    """Counts every message of a batch that is new, by what became of it; a metric is told once a batch."""
+    count: Counter[tuple[Any, ...]] = Counter()
     for (message, version), outcome in zip(done.versions, done.revised.outcomes, strict=True):
-        metrics.MESSAGES.labels(message.topic, str(outcome)).inc()
         of_partner = version.key.partner, version.key.kind
-        metrics.PARTNER_MESSAGES.labels(*of_partner, "accepted").inc()
+        count[metrics.MESSAGES, message.topic, str(outcome)] += 1
+        count[metrics.PARTNER_MESSAGES, *of_partner, "accepted"] += 1
         late = days_late(message, version)
         if late is not None and outcome is not Outcome.REPEATED:
             metrics.PARTNER_DELAY.labels(*of_partner).observe(late)
-        if done.repaired:
-            metrics.REPAIRED.labels(message.topic).inc()
         delay = report_delay_days(version.content)
         if delay is not None:
             metrics.REPORT_DELAY.labels(version.key.partner).observe(delay)
     for letter in done.letters:
-        metrics.MESSAGES.labels(letter.topic, "refused").inc()
-        metrics.REFUSALS.labels(letter.topic, str(letter.code)).inc()
-        metrics.PARTNER_MESSAGES.labels(letter.partner, letter.kind, "refused").inc()
-        metrics.PARTNER_REFUSALS.labels(letter.partner, letter.kind, str(letter.code)).inc()
-        if done.repaired:
-            metrics.REPAIRED.labels(letter.topic).inc()
+        of_partner = letter.partner, letter.kind
+        count[metrics.MESSAGES, letter.topic, "refused"] += 1
+        count[metrics.REFUSALS, letter.topic, str(letter.code)] += 1
+        count[metrics.PARTNER_MESSAGES, *of_partner, "refused"] += 1
+        count[metrics.PARTNER_REFUSALS, *of_partner, str(letter.code)] += 1
     for trial in done.trials:  # whether it was right is for its partner to hear, and no refusal
-        metrics.MESSAGES.labels(trial.topic, "test").inc()
-        if done.repaired:
-            metrics.REPAIRED.labels(trial.topic).inc()
+        count[metrics.MESSAGES, trial.topic, "test"] += 1
+    if done.repaired:
+        messages: Iterable[Any] = (*(m for m, _ in done.versions), *done.letters, *done.trials)
+        count.update((metrics.REPAIRED, message.topic) for message in messages)
+    for (metric, *labels), number in count.items():
+        metric.labels(*labels).inc(number)
 
 
 def days_late(message: Message, version: RecordVersion) -> float | None:

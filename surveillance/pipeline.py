@@ -32,7 +32,7 @@ from surveillance.events.message import Message
 from surveillance.events.rules import CLOCK_TOLERANCE
 from surveillance.events.topics import source_of
 from surveillance.events.trial import Trial
-from surveillance.intake import Intake, Read, read_message, refuse_erased, seen_of
+from surveillance.intake import Intake, Read, Readings, read_message, refuse_erased, seen_of
 from surveillance.line_list.record import RecordVersion
 from surveillance.looking import Seen, find_clusters, look, snapshot_of
 from surveillance.revising import Revised, revise_line_list
@@ -67,13 +67,18 @@ class Ingested:
 
 
 def ingest(
-    messages: Sequence[Message], configuration: Configuration, store: Store, intake: Intake
+    messages: Sequence[Message],
+    configuration: Configuration,
+    store: Store,
+    intake: Intake,
+    read: Readings | None = None,
 ) -> Ingested:
-    """Reads a batch and stores it with everything that follows from it, in one transaction.
+    """Reads a batch, unless it was read before, and stores it with everything that follows from it, in one
+    transaction.
 
     Done twice, nothing changes: what the ledger holds is not handled again.
     """
-    read = {m: read_message(m, configuration, intake) for m in messages}
+    read = read or read_all(messages, configuration, intake)
     with store.transaction() as tx:
         new = _mark_handled(tx, messages, intake)
         kept = refuse_erased(tx, {m: read[m] for m in new}, intake)
@@ -88,6 +93,11 @@ def ingest(
         counted = [m for m in new if not isinstance(kept[m], Trial)]
         partners.saw(tx, seen_of(counted, letters, intake))
     return Ingested(len(messages), versions, letters, revised, intake.repaired, trials, requested)
+
+
+def read_all(messages: Iterable[Message], configuration: Configuration, intake: Intake) -> Readings:
+    """What each message is; nothing is asked of the database."""
+    return {message: read_message(message, configuration, intake) for message in messages}
 
 
 def ingest_again(
@@ -160,8 +170,7 @@ def _mark_handled(tx: Transaction, messages: Sequence[Message], intake: Intake) 
     new: list[Message] = []
     for place, of_log in sorted(by_log.items(), key=lambda item: item[0]):  # one order for every worker
         offsets = {m.offset: m for m in of_log}
-        new += [offsets[o] for o in ledger.unhandled(tx, place, offsets, intake.now)]
-        ledger.mark(tx, place, offsets, intake.now, intake.repaired)
+        new += [offsets[o] for o in ledger.mark(tx, place, offsets, intake.now, intake.repaired)]
     return new
 
 

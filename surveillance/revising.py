@@ -10,7 +10,7 @@ from datetime import datetime
 
 from surveillance.configuration import Configuration
 from surveillance.line_list.chronicle import chronicle
-from surveillance.line_list.classify import Reason, classify, first_known
+from surveillance.line_list.classify import Reason, classify, failed_condition, first_known
 from surveillance.line_list.duplicates import crowd, propose
 from surveillance.line_list.merges import merge_targets
 from surveillance.line_list.quality import quality_of
@@ -18,7 +18,7 @@ from surveillance.line_list.record import Case, Exclusion, RecordKey, RecordVers
 from surveillance.line_list.versions import Outcome, revise
 from surveillance.store import line_list, quality, records
 from surveillance.store.database import Transaction
-from surveillance.store.line_list import ListedRow
+from surveillance.store.line_list import ListedRow, Locked
 
 _NEARLY_CASES = (Reason.NO_AREA, Reason.ELSEWHERE, Reason.NO_DAY)
 
@@ -42,23 +42,24 @@ def revise_line_list(
 ) -> Revised:
     """Adds versions to their records and rewrites every row that they change."""
     keys = {version.key for version in incoming}
-    numbers = line_list.lock(tx, keys)
-    before = line_list.versions_of(tx, keys)
+    locked = line_list.enter(tx, keys)
+    before = line_list.versions_of(tx, locked.old(keys))
     after, outcomes = _add(before, incoming)
     changed = {key for key in keys if after[key] != tuple(before.get(key, ()))}
-    line_list.save_versions(tx, [v for key in changed for v in after[key] if v not in before.get(key, ())])
-    quality.save(tx, {key: quality_of(after[key]) for key in changed}, numbers)
-    line_list.save_merges(tx, {key: merge_targets(after[key]) for key in changed})
-    return Revised(outcomes, _rewrite(tx, changed, after, configuration, now))
+    new = [v for key in changed for v in after[key] if v not in before.get(key, ())]
+    line_list.save_versions(tx, new, locked)
+    quality.save(tx, {key: quality_of(after[key]) for key in changed}, locked.numbers)
+    line_list.save_merges(tx, {key: merge_targets(after[key]) for key in changed}, locked)
+    return Revised(outcomes, _rewrite(tx, changed, after, locked, configuration, now))
 
 
 def relist(tx: Transaction, keys: Collection[RecordKey], configuration: Configuration, now: datetime) -> None:
     """Rewrites all that follows from stored records but their merges, as a configuration that has changed, or
     a content that forgot another record, needs. Idempotent."""
-    numbers = line_list.lock(tx, keys)
+    locked = line_list.enter(tx, keys)
     known = line_list.versions_of(tx, keys)
-    quality.save(tx, {key: quality_of(versions) for key, versions in known.items()}, numbers)
-    _rewrite(tx, known.keys(), known, configuration, now)
+    quality.save(tx, {key: quality_of(versions) for key, versions in known.items()}, locked.numbers)
+    _rewrite(tx, known.keys(), known, locked, configuration, now)
 
 
 @dataclass(frozen=True)
@@ -81,15 +82,17 @@ def _rewrite(
     tx: Transaction,
     changed: Collection[RecordKey],
     after: Versions,
+    locked: Locked,
     configuration: Configuration,
     now: datetime,
 ) -> dict[RecordKey, frozenset[tuple[str, str]]]:
     """Writes anew what follows from these records' versions; returns where their cases are looked at."""
     groups = _merged_with(tx, changed, after)
     affected = {key for group in groups for key in group}
-    was = line_list.current_entries(tx, affected)
+    locked = locked.joined(line_list.enter(tx, affected - locked.numbers.keys()))
+    was = line_list.current_entries(tx, locked.old(affected))
     rows = [row for group in groups for row in _rows(group, configuration)]
-    line_list.replace_rows(tx, affected, rows)
+    line_list.replace_rows(tx, affected, rows, locked)
     _propose_duplicates(tx, configuration, affected, rows, now)
     current = [row.entry for row in rows if row.known_until is None]
     return _touched(configuration, groups, [*was, *current])
@@ -122,6 +125,8 @@ def _rows(group: Versions, configuration: Configuration) -> Iterator[ListedRow]:
     """
     for key, spells in chronicle(group).items():
         for use_case in configuration.use_cases_of(key.kind):
+            if all(failed_condition(spell.version.content, use_case.cases) for spell in spells):
+                continue
             zone = configuration.zone_of(use_case)
             for place in use_case.places:
                 entries = first_known(

@@ -1,8 +1,8 @@
-"""The one composition root: settings and configuration become a service with seven verbs.
+"""The one composition root: settings and configuration become a service with eight verbs.
 
-`ingest`, `evaluate_next`, `draw_ahead`, `deliver_due`, `send_receipts`, `repair` and `tick` are synchronous,
-safe to repeat and safe to call from several threads. They raise Outage where a database or broker cannot be
-reached.
+`read`, `ingest`, `evaluate_next`, `draw_ahead`, `deliver_due`, `send_receipts`, `repair` and `tick` are
+synchronous, safe to repeat and safe to call from several threads. They raise Outage where a database or
+broker cannot be reached.
 """
 
 import os
@@ -24,7 +24,7 @@ from surveillance.delivery.receipts_topics import ReceiptsTopics
 from surveillance.delivery.registry import open_senders, unmet_needs
 from surveillance.events.message import Message
 from surveillance.health import NEVER, Checks, Pulse
-from surveillance.intake import Intake
+from surveillance.intake import Intake, Readings
 from surveillance.kafka.admin import Offsets
 from surveillance.kafka.knock import BrokerUnreachable
 from surveillance.kafka.producer import DeliveryFailed
@@ -110,15 +110,25 @@ class Service:
                 erasures.check_key(tx, self._dead_letter_key)
             apply_definitions(self.store, self.configuration, self.clock())
 
-    def ingest(self, messages: Sequence[Message], repaired: bool = False) -> None:
-        """Stores a batch.
+    def read(self, messages: Sequence[Message]) -> Readings | None:
+        """Reads a batch ahead of its `ingest`, without the database; None: a defect was in the way."""
+        try:
+            return pipeline.read_all(messages, self.configuration, self._intake())
+        except Exception as defect:  # `ingest` takes each by itself, and says which it was
+            log.error("batch not read", error=type(defect).__name__, place=place_of(defect))
+            return None
+
+    def ingest(
+        self, messages: Sequence[Message], repaired: bool = False, read: Readings | None = None
+    ) -> None:
+        """Stores a batch; `read`: what `read` made of it.
 
         A message that the database cannot hold becomes a dead letter of its own. One that a defect of ours
         stops is left out of the ledger: the repair tries it again until the defect is mended.
         """
         try:
             with self._doing("ingest"):
-                done = self._ingest(messages, repaired)
+                done = self._ingest(messages, self._intake(repaired), read)
         except Outage:
             raise
         except Exception as defect:
@@ -129,23 +139,21 @@ class Service:
         else:
             self._tell(done)
 
-    def _ingest(self, messages: Sequence[Message], repaired: bool, refuse: bool = False) -> Ingested:
+    def _ingest(self, messages: Sequence[Message], intake: Intake, read: Readings | None = None) -> Ingested:
         with observe.batch():
-            return pipeline.ingest(
-                messages,
-                self.configuration,
-                self.store,
-                Intake(
-                    place=self.logs.place,
-                    dead_letter_key=self._dead_letter_key,
-                    now=self.clock(),
-                    prefix=self.settings.topic_prefix,
-                    repaired=repaired,
-                    unstorable=refuse,
-                    evaluates=not self.settings.replay,
-                    answers=not self.settings.replay,
-                ),
-            )
+            return pipeline.ingest(messages, self.configuration, self.store, intake, read)
+
+    def _intake(self, repaired: bool = False, refuse: bool = False) -> Intake:
+        return Intake(
+            place=self.logs.place,
+            dead_letter_key=self._dead_letter_key,
+            now=self.clock(),
+            prefix=self.settings.topic_prefix,
+            repaired=repaired,
+            unstorable=refuse,
+            evaluates=not self.settings.replay,
+            answers=not self.settings.replay,
+        )
 
     def _tell(self, done: Ingested) -> None:
         observe.ingested(done)
@@ -159,7 +167,8 @@ class Service:
         for attempt in range(1, _UNSTORABLE_AFTER + 1):
             try:
                 with self._doing("ingest"):
-                    done = self._ingest([message], repaired, refuse=attempt == _UNSTORABLE_AFTER)
+                    intake = self._intake(repaired, refuse=attempt == _UNSTORABLE_AFTER)
+                    done = self._ingest([message], intake)
             except Outage:
                 raise
             except Exception as defect:

@@ -65,6 +65,11 @@ class PostgresqlServer:
         """What this kind of server has otherwise; asked before each start."""
         return {}
 
+    @property
+    def pid(self) -> int:
+        """The server's first process, the parent of all others."""
+        return int((Path(self._cluster) / "postmaster.pid").read_text().split()[0])
+
     def start(self) -> None:
         chosen = {**SETTINGS, **self.settings, **self._own_settings()}
         settings = " ".join(f"-c {key}={value!r}" for key, value in chosen.items())

@@ -231,7 +231,7 @@ class House:
         return self.now.astimezone(self.configuration.regions["north"].zone).date()
 
     def ingest(self, *messages: Message) -> None:
-        self.service.ingest(messages)
+        self.service.ingest(messages, read=self.service.read(messages))
 
     def report(self, *payloads: Mapping[str, Any], partner: str = "alpha") -> None:
         """Ingests payloads as the next messages of a partner's topic, received now."""

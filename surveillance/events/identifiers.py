@@ -9,6 +9,10 @@ from typing import Any
 
 # Ten digits in one run, or written 3-3-4 as on a letter; no digit before or after.
 _CANDIDATE = re.compile(r"(?<![0-9])([0-9]{3})[\W_]{0,3}([0-9]{3})[\W_]{0,3}([0-9]{4})(?![0-9])")
+# The same over a text whose digits are 0 and whose letters are a: what begins with a character as it stands
+# is looked for ten times as fast.
+_SHAPE = re.compile(r"000(?<!0000)-{0,3}000-{0,3}0000(?!0)")
+_CLASSES = {code: "0" if chr(code).isdigit() else "a" if chr(code).isalpha() else "-" for code in range(128)}
 # Texts whose form proves that digits in them are no one's number: times, UUIDs, HMACs (digits in a
 # random hexadecimal text would be refused by chance otherwise).
 _HARMLESS = re.compile(
@@ -41,7 +45,9 @@ def holds_identifier(text: str) -> bool:
 
 def may_hold_identifier(text: str) -> bool:
     """A quick look at a whole JSON text: False is certain, True means look at every value."""
-    return "\\" in text or _CANDIDATE.search(text) is not None
+    if "\\" in text or not text.isascii():
+        return True
+    return _SHAPE.search(text.translate(_CLASSES)) is not None
 
 
 def identifier_paths(value: Any, known: Container[str], path: str = "") -> Iterator[str]:

@@ -62,7 +62,7 @@ def read_text(value: bytes | None) -> str:
 def read_object(text: str) -> dict[str, Any]:
     """The object that a text is; raises Refused, also for a name given twice, NaN and endless numbers."""
     try:
-        parsed = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        parsed = _DECODER.decode(text)
     except _Unparsable as error:
         refuse(RefusalCode.NOT_JSON, error.rule, error.fix)
     except json.JSONDecodeError:
@@ -103,3 +103,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(_: str) -> NoReturn:
     raise _Unparsable("Numbers are finite", "Leave out a number that is not known, or send null")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)

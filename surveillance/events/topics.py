@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Kind = Literal["incident", "admission"]
@@ -25,6 +26,7 @@ class Source:
     backfill: bool = False
 
 
+@lru_cache(1024)  # it is asked several times a message
 def parse_topic(topic: str, prefix: str = "") -> Source | None:
     """The source that publishes on `topic`, or None where it is not a partner's topic.
 

@@ -31,6 +31,10 @@ def chronicle(
     A function of the set of versions: order of arrival and repetition change nothing. A record without
     merges may be given alone: its spells are its `history`, each surviving as itself.
     """
+    if len(records) == 1:
+        ((key, versions),) = records.items()
+        if len(versions) == 1:  # as nearly always: alone and never revised, it survives as itself
+            return {key: (Spell(versions[0], key, versions[0].received_at, None),)}
     spells: dict[RecordKey, list[Spell]] = {key: [] for key in records}
     for at in sorted({version.received_at for versions in records.values() for version in versions}):
         current = {key: v for key, versions in records.items() if (v := known_at(versions, at)) is not None}

@@ -41,13 +41,14 @@ def classify(
     record is classified again when its version or its survivor changes.
     """
     content = version.content
-    area = _text_at(content, f"{place.field}.code")
-    day = day_at(content, use_case.case_day, zone)
-    reason, field = _exclusion(version, use_case, place, survivor, has_day=day is not None)
-    if reason is not None or area is None or day is None:
-        return Exclusion(
-            version.key, version.version, use_case.id, place.name, str(reason or Reason.NO_AREA), field
-        )
+    reason, field = _exclusion(version, use_case, place, survivor)
+    if reason is not None:
+        return Exclusion(version.key, version.version, use_case.id, place.name, str(reason), field)
+    area, day = _text_at(content, f"{place.field}.code"), day_at(content, use_case.case_day, zone)
+    if area is None or day is None:
+        field = place.field if area is None else use_case.case_day
+        reason = Reason.NO_AREA if area is None else Reason.NO_DAY
+        return Exclusion(version.key, version.version, use_case.id, place.name, str(reason), field)
     age = content.get("age")
     return Case(
         key=version.key,
@@ -67,13 +68,19 @@ def classify(
 def first_known(entries: Sequence[Case | Exclusion]) -> list[Case | Exclusion]:
     """What a record was over time, the oldest first, each case received when the first of them was."""
     first = next((entry.received_at for entry in entries if isinstance(entry, Case)), None)
-    return [replace(e, received_at=first) if isinstance(e, Case) and first else e for e in entries]
+    return [
+        replace(e, received_at=first) if isinstance(e, Case) and first and e.received_at != first else e
+        for e in entries
+    ]
 
 
 def _exclusion(
-    version: RecordVersion, use_case: UseCase, place: Place, survivor: RecordKey, *, has_day: bool
+    version: RecordVersion, use_case: UseCase, place: Place, survivor: RecordKey
 ) -> tuple[Reason | None, str]:
-    """The first reason against counting the record, and the field it rests on (never its value)."""
+    """The first reason against counting the record, and the field it rests on (never its value).
+
+    That it has an area and a day is left to see: this is asked of every use case, and most say no.
+    """
     content = version.content
     if version.key.kind != use_case.records:
         return Reason.OTHER_KIND, ""
@@ -87,9 +94,7 @@ def _exclusion(
         return Reason.NOT_A_CASE, failed
     if ELSEWHERE_AREA in values_at(content, f"{place.field}.missing"):
         return Reason.ELSEWHERE, place.field
-    if _text_at(content, f"{place.field}.code") is None:
-        return Reason.NO_AREA, place.field
-    return (None, "") if has_day else (Reason.NO_DAY, use_case.case_day)
+    return None, ""
 
 
 def failed_condition(content: Mapping[str, Any], conditions: Mapping[str, Condition]) -> str | None:

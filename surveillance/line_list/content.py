@@ -1,6 +1,7 @@
 """Reading the values of a record by dotted paths, and the tests that a use case makes on them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from surveillance.use_case.code_list import CodeList
@@ -11,8 +12,25 @@ UNKNOWN = "unknown"
 
 def values_at(content: Mapping[str, Any], path: str) -> tuple[Any, ...]:
     """Every value at a dotted path (`diagnoses.code`). Lists are flattened; absent and null are nothing."""
+    value: Any = content
+    for name in _names(path):
+        if type(value) is not dict:
+            return _values_among(content, path)
+        value = value.get(name)
+        if value is None:
+            return ()
+    # Nearly always objects in objects, and this is asked dozens of times a record.
+    return _values_among(content, path) if isinstance(value, list | tuple) else (value,)
+
+
+@cache
+def _names(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
+
+
+def _values_among(content: Mapping[str, Any], path: str) -> tuple[Any, ...]:
     values: list[Any] = [content]
-    for name in path.split("."):
+    for name in _names(path):
         values = [
             value[name]
             for parent in values
@@ -39,7 +57,7 @@ def is_known(value: Any) -> bool:
 
 def holds(condition: Condition, values: tuple[Any, ...]) -> bool:
     """Whether a condition holds for any of a field's values. `known: false` asks that none is known."""
-    given = {name: wanted for name in _TESTS if (wanted := getattr(condition, name)) is not None}
+    given = condition.given
     if condition.known is not None and any(map(is_known, values)) != condition.known:
         return False
     # All tests must hold for one and the same value, should a condition ever carry more than one.

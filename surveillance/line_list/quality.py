@@ -91,6 +91,8 @@ def _bits(kind: str, content: Mapping[str, Any]) -> int:
 
 def _is_known(value: Any) -> bool:
     """Whether a value says something: an area with a reason why there is none does not."""
+    if isinstance(value, str):
+        return value != "unknown"
     if isinstance(value, Mapping) and "missing" in value:
         return value.get("code") is not None
-    return value not in (None, "unknown", [], ())
+    return value not in (None, [], ())

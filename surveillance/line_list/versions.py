@@ -53,8 +53,9 @@ def revise(existing: Sequence[RecordVersion], incoming: RecordVersion) -> Revisi
     by_rank = {version.rank: version for version in existing}
     outcome = _outcome(by_rank, incoming)
     known = by_rank.get(incoming.rank, incoming)
-    first_received = min(known.received_at, incoming.received_at)
-    by_rank[incoming.rank] = replace(known, received_at=first_received)
+    if incoming.received_at < known.received_at:
+        known = replace(known, received_at=incoming.received_at)
+    by_rank[incoming.rank] = known
     return Revision(tuple(by_rank[rank] for rank in sorted(by_rank)), outcome)
 
 

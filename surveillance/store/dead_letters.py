@@ -16,7 +16,7 @@ from surveillance.line_list.record import RecordKey
 from surveillance.store.codec import to_json
 from surveillance.store.database import Transaction
 from surveillance.store.ledger import LogPlace, epochs
-from surveillance.store.statements import by_source, chunks, insert_missing
+from surveillance.store.statements import among, by_source, chunks, insert_missing
 from surveillance.store.tables import dead_letters
 
 Resolution = Literal["correction", "replay", "erasure"]
@@ -120,7 +120,7 @@ def open_about(tx: Transaction, records: Collection[RecordKey]) -> list[StoredLe
         about = and_(c.partner == partner, c.kind == kind, c.resolved_at.is_(None))
         if tx.execute(select(c.id).where(about, c.record_id.is_not(None)).limit(1)).first() is None:
             continue  # as nearly always: nothing of this source waits
-        rows = tx.execute(select(dead_letters).where(about, c.record_id.in_(ids)))
+        rows = tx.execute(select(dead_letters).where(about, among(tx, c.record_id, ids)))
         letters += [_stored(row._asdict()) for row in rows]
     return letters
 

@@ -9,7 +9,7 @@ from sqlalchemy import and_, delete, func, or_, select
 from surveillance.line_list.duplicates import Pair, pair
 from surveillance.line_list.record import RecordKey
 from surveillance.store.database import Transaction
-from surveillance.store.statements import chunks, insert_into, insert_missing
+from surveillance.store.statements import among, chunks, insert_into, insert_missing
 from surveillance.store.tables import duplicates
 
 State = Literal["proposed", "confirmed", "rejected"]
@@ -30,7 +30,7 @@ def withdraw_duplicates(tx: Transaction, of: Collection[RecordKey], stand: Colle
     """
     a, b = duplicates.c.record_a, duplicates.c.record_b
     for some in chunks(sorted(map(str, of)), 5_000):
-        about = and_(duplicates.c.state == "proposed", or_(a.in_(some), b.in_(some)))
+        about = and_(duplicates.c.state == "proposed", or_(among(tx, a, some), among(tx, b, some)))
         for first, second in tx.execute(select(a, b).where(about)).all():
             if (RecordKey.parse(first), RecordKey.parse(second)) not in stand:
                 tx.execute(delete(duplicates).where(about, a == first, b == second))

@@ -4,7 +4,7 @@ Committed Kafka offsets are no proof of processing; these rows are. Whatever lie
 not in the ledger is fetched again, so nothing depends on a consumer having seen every message once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -45,13 +45,16 @@ class Position:
 
 
 def mark(
-    tx: Transaction, place: LogPlace, offsets: Iterable[int], now: datetime, repaired: bool = False
-) -> None:
-    """Records offsets as handled. Idempotent by offset. `repaired`: the repair had to fetch them.
+    tx: Transaction, place: LogPlace, offsets: Collection[int], now: datetime, repaired: bool = False
+) -> set[int]:
+    """Records offsets as handled; returns those of them that nobody had handled before. Idempotent by offset.
 
-    Locks the log's row: where one transaction marks several, it marks them sorted.
+    `repaired`: the repair had to fetch them. Locks the log's row, so nobody else handles them before this
+    transaction ends: where one transaction marks several logs, it marks them sorted.
     """
-    _record(tx, place, spans_of(offsets), now, "repaired" if repaired else None)
+    position = _locked(tx, place, now)
+    _add(tx, position, spans_of(offsets), now, "repaired" if repaired else None)
+    return {offset for offset in offsets if offset not in position.handled}
 
 
 def mark_absent(tx: Transaction, place: LogPlace, offsets: Iterable[range], now: datetime) -> None:
@@ -62,12 +65,6 @@ def mark_absent(tx: Transaction, place: LogPlace, offsets: Iterable[range], now:
 def mark_lost(tx: Transaction, place: LogPlace, offsets: Iterable[range], now: datetime) -> None:
     """Records offsets that expired before they were handled: an alarm. Idempotent by offset."""
     _record(tx, place, ((r.start, r.stop) for r in offsets), now, "lost")
-
-
-def unhandled(tx: Transaction, place: LogPlace, offsets: Iterable[int], now: datetime) -> set[int]:
-    """Those of the offsets that nobody has handled; nobody else will before this transaction ends."""
-    position = _locked(tx, place, now)
-    return {offset for offset in offsets if offset not in position.handled}
 
 
 def start_at(tx: Transaction, place: LogPlace, offset: int, now: datetime) -> None:
@@ -112,8 +109,13 @@ def gaps(position: Position, end: int) -> tuple[range, ...]:
 def _record(
     tx: Transaction, place: LogPlace, spans: Iterable[Span], now: datetime, counter: str | None
 ) -> None:
+    _add(tx, _locked(tx, place, now), spans, now, counter)
+
+
+def _add(
+    tx: Transaction, position: Position, spans: Iterable[Span], now: datetime, counter: str | None
+) -> None:
     spans = tuple(spans)
-    position = _locked(tx, place, now)
     added = position.handled.count_missing(spans)
     if not added:
         return

@@ -20,7 +20,9 @@ from surveillance.store.duplicates import (
     withdraw_duplicates,
 )
 from surveillance.store.records import (
+    Locked,
     count_records,
+    enter,
     lock,
     merged_groups,
     numbers_of,
@@ -28,12 +30,13 @@ from surveillance.store.records import (
     save_versions,
     versions_of,
 )
-from surveillance.store.statements import chunks, execute_many, insert_into, insert_missing
+from surveillance.store.statements import among, chunks, execute_many, insert_into, insert_missing
 from surveillance.store.tables import line_list, person_records, persons, records
 
 __all__ = [
     "EntryCount",
     "ListedRow",
+    "Locked",
     "Then",
     "case_rows",
     "cases_known",
@@ -48,6 +51,7 @@ __all__ = [
     "duplicate_decisions",
     "duplicate_state",
     "duplicates_in",
+    "enter",
     "ever_known",
     "lock",
     "merged_groups",
@@ -109,19 +113,21 @@ class EntryCount(NamedTuple):
     records: int
 
 
-def replace_rows(tx: Transaction, keys: Collection[RecordKey], rows: Iterable[ListedRow]) -> None:
+def replace_rows(
+    tx: Transaction, keys: Collection[RecordKey], rows: Iterable[ListedRow], locked: Locked | None = None
+) -> None:
     """Writes all that is known of these records anew. Idempotent by record: what was listed before is gone.
 
     Locks the persons of current and former cases: two records of one person never pass each other unseen.
     """
     rows = tuple(rows)
-    numbers = numbers_of(tx, keys)
+    numbers = locked.numbers if locked else numbers_of(tx, keys)
+    listed = locked.old(keys) if locked else numbers
     former: set[str] = set()
-    for some in chunks(sorted(numbers.values())):
-        bearing = select(person_records.c.person_key).where(person_records.c.record.in_(some))
-        former.update(tx.execute(bearing).scalars())
-        tx.execute(delete(line_list).where(line_list.c.record.in_(some)))
-        tx.execute(delete(person_records).where(person_records.c.record.in_(some)))
+    for some in chunks(sorted(numbers[key] for key in listed)):
+        tx.execute(delete(line_list).where(among(tx, line_list.c.record, some)))
+        bearing = delete(person_records).where(among(tx, person_records.c.record, some))
+        former.update(tx.execute(bearing.returning(person_records.c.person_key)).scalars())
     if not rows:
         return
     columns = [_columns(row, numbers[row.entry.key]) for row in rows]
@@ -168,7 +174,7 @@ def case_rows(tx: Transaction, numbers: Iterable[int]) -> dict[int, Case]:
     found: dict[int, Case] = {}
     for some in chunks(numbers):
         rows = tx.execute(
-            select(line_list.c.id, *_ENTRY).select_from(_JOINED).where(line_list.c.id.in_(some))
+            select(line_list.c.id, *_ENTRY).select_from(_JOINED).where(among(tx, line_list.c.id, some))
         )
         found |= {number: _case(row) for number, *row in rows.all()}
     return found
@@ -288,7 +294,7 @@ def current_entries(tx: Transaction, keys: Collection[RecordKey]) -> list[Case |
         rows = tx.execute(
             select(*_ENTRY, line_list.c.reason)
             .select_from(_JOINED)
-            .where(line_list.c.record.in_(some), line_list.c.known_until.is_(None))
+            .where(among(tx, line_list.c.record, some), line_list.c.known_until.is_(None))
         )
         found.extend(_entry(row) for row in rows)
     return sorted(found, key=lambda entry: (entry.key, entry.use_case, entry.place))
@@ -298,7 +304,7 @@ def records_sharing(tx: Transaction, person_keys: Collection[str]) -> list[Case]
     """The current cases of every record that bears one of these person keys, sorted by key."""
     numbers: set[int] = set()
     for some in chunks(sorted(person_keys)):
-        bearing = select(person_records.c.record).where(person_records.c.person_key.in_(some))
+        bearing = select(person_records.c.record).where(among(tx, person_records.c.person_key, some))
         numbers.update(tx.execute(bearing).scalars())
     found: list[Case] = []
     for of_records in chunks(sorted(numbers)):
@@ -306,7 +312,7 @@ def records_sharing(tx: Transaction, person_keys: Collection[str]) -> list[Case]
             select(*_ENTRY)
             .select_from(_JOINED)
             .where(
-                line_list.c.record.in_(of_records),
+                among(tx, line_list.c.record, of_records),
                 line_list.c.known_until.is_(None),
                 line_list.c.reason.is_(None),
             )
@@ -330,7 +336,7 @@ def _lock_persons(tx: Transaction, person_keys: Collection[str]) -> None:
     for some in chunks(sorted(person_keys)):
         tx.execute(
             select(persons.c.person_key)
-            .where(persons.c.person_key.in_(some))
+            .where(among(tx, persons.c.person_key, some))
             .order_by(persons.c.person_key)
             .with_for_update()
         ).all()

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -10,27 +10,52 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from surveillance.line_list.components import components
 from surveillance.line_list.record import RecordKey, RecordVersion
 from surveillance.store.database import Transaction
-from surveillance.store.statements import by_source, execute_many, insert_into, insert_missing
+from surveillance.store.statements import (
+    among,
+    by_source,
+    execute_many,
+    insert_into,
+    insert_missing,
+    insert_new,
+)
 from surveillance.store.tables import merges, record_versions, records
 
 
-def lock(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, int]:
-    """Gives each record its number, new ones included, and keeps other writers off until the end.
+class Locked(NamedTuple):
+    """Records that belong to this transaction, by their numbers. `new`: those that it made, of which nothing
+    else is stored yet."""
 
-    Idempotent by record key. Rows are inserted and locked in one order everywhere, so that two writers
-    wait for each other and do not block each other for good.
+    numbers: Mapping[RecordKey, int]
+    new: frozenset[RecordKey]
+
+    def old(self, keys: Iterable[RecordKey]) -> list[RecordKey]:
+        """Those of the keys that were there before."""
+        return [key for key in keys if key not in self.new]
+
+    def joined(self, more: "Locked") -> "Locked":
+        """With more records."""
+        return Locked({**self.numbers, **more.numbers}, self.new | more.new)
+
+
+def lock(tx: Transaction, keys: Collection[RecordKey]) -> Mapping[RecordKey, int]:
+    """Gives each record its number, new ones included, and keeps other writers off until the end."""
+    return enter(tx, keys).numbers
+
+
+def enter(tx: Transaction, keys: Collection[RecordKey]) -> Locked:
+    """Locks records and says which of them are new. Idempotent by record key.
+
+    Rows are inserted and locked in one order everywhere, so that two writers wait for each other and do not
+    block each other for good.
     """
-    insert_missing(tx, records, [key._asdict() for key in sorted(set(keys))])
-    found: dict[RecordKey, int] = {}
-    for condition in _in(records.c, keys):
-        rows = tx.execute(
-            select(records.c.partner, records.c.kind, records.c.record_id, records.c.record)
-            .where(condition)
-            .order_by(records.c.record)
-            .with_for_update()
-        )
-        found |= {RecordKey(p, k, i): record for p, k, i, record in rows}
-    return found
+    columns = [records.c.partner, records.c.kind, records.c.record_id, records.c.record]
+    rows = insert_new(tx, records, [key._asdict() for key in sorted(set(keys))], columns)
+    added = {RecordKey(row.partner, row.kind, row.record_id): row.record for row in rows}
+    found = dict(added)
+    for condition in _in(tx, records.c, set(keys) - added.keys()):
+        old = select(*columns).where(condition).order_by(records.c.record).with_for_update()
+        found |= {RecordKey(p, k, i): number for p, k, i, number in tx.execute(old)}
+    return Locked(found, frozenset(added))
 
 
 def numbers_of(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, int]:
@@ -38,7 +63,7 @@ def numbers_of(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, 
     columns = (records.c.partner, records.c.kind, records.c.record_id, records.c.record)
     return {
         RecordKey(p, k, i): record
-        for condition in _in(records.c, keys)
+        for condition in _in(tx, records.c, keys)
         for p, k, i, record in tx.execute(select(*columns).where(condition))
     }
 
@@ -47,7 +72,7 @@ def versions_of(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey,
     """The stored versions of each record, in the order in which they win; without one it is left out."""
     found: defaultdict[RecordKey, list[RecordVersion]] = defaultdict(list)
     columns = (records.c.partner, records.c.kind, records.c.record_id, *record_versions.c)
-    for condition in _in(records.c, keys):
+    for condition in _in(tx, records.c, keys):
         for p, k, i, _, version, content_hash, received_at, content in tx.execute(
             select(*columns).join(record_versions).where(condition)
         ):
@@ -56,12 +81,15 @@ def versions_of(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey,
     return {key: tuple(sorted(versions, key=lambda v: v.rank)) for key, versions in found.items()}
 
 
-def save_versions(tx: Transaction, versions: Iterable[RecordVersion]) -> None:
-    """Adds versions. Idempotent by record, version and content hash; a repeat keeps the earlier receipt."""
+def save_versions(tx: Transaction, versions: Iterable[RecordVersion], locked: Locked | None = None) -> None:
+    """Adds versions. Idempotent by record, version and content hash; a repeat keeps the earlier receipt.
+
+    locked: these records, where the caller has them; here and below.
+    """
     distinct: dict[tuple[RecordKey, int, str], RecordVersion] = {}
     for version in sorted(versions, key=lambda v: v.received_at):
         distinct.setdefault((version.key, *version.rank), version)
-    numbers = numbers_of(tx, {v.key for v in distinct.values()})
+    numbers = locked.numbers if locked else numbers_of(tx, {v.key for v in distinct.values()})
     statement = insert_into(tx, record_versions)
     new = statement.excluded
     execute_many(
@@ -75,9 +103,11 @@ def save_versions(tx: Transaction, versions: Iterable[RecordVersion]) -> None:
     )
 
 
-def save_merges(tx: Transaction, targets: Mapping[RecordKey, Collection[RecordKey]]) -> None:
+def save_merges(
+    tx: Transaction, targets: Mapping[RecordKey, Collection[RecordKey]], locked: Locked | None = None
+) -> None:
     """Adds the records that each record was ever merged into. Idempotent by record and target."""
-    numbers = numbers_of(tx, targets.keys())
+    numbers = locked.numbers if locked else numbers_of(tx, targets.keys())
     rows = [
         {"record": numbers[key], **target._asdict()} for key, found in targets.items() for target in found
     ]
@@ -157,14 +187,14 @@ def _edges_at(tx: Transaction, keys: Collection[RecordKey]) -> set[tuple[RecordK
         *(merges.c[name] for name in RecordKey._fields),
     )
     joined = select(*columns).join(merges, merges.c.record == records.c.record)
-    conditions = (*_in(records.c, keys), *_in(merges.c, keys))
+    conditions = (*_in(tx, records.c, keys), *_in(tx, merges.c, keys))
     rows = (row for condition in conditions for row in tx.execute(joined.where(condition)))
     return {(RecordKey(*row[:3]), RecordKey(*row[3:])) for row in rows}
 
 
 def _in(
-    columns: ReadOnlyColumnCollection[str, Any], keys: Collection[RecordKey]
+    tx: Transaction, columns: ReadOnlyColumnCollection[str, Any], keys: Collection[RecordKey]
 ) -> Iterator[ColumnElement[bool]]:
     """Conditions on partner, kind and record_id that together hold for exactly these keys."""
     for partner, kind, ids in by_source(keys):
-        yield and_(columns.partner == partner, columns.kind == kind, columns.record_id.in_(ids))
+        yield and_(columns.partner == partner, columns.kind == kind, among(tx, columns.record_id, ids))

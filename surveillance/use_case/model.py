@@ -4,6 +4,7 @@ Nothing in Python names a use case; a new one is a new file.
 """
 
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -43,6 +44,12 @@ class Condition(Model):
     at_least: float | None = None
     at_most: float | None = None
     known: bool | None = None
+
+    @cached_property
+    def given(self) -> dict[str, Any]:
+        """What is asked of a value, by test; `known` is asked of all values together."""
+        tests = ("one_of", "starts_with", "between", "in_list", "at_least", "at_most")
+        return {name: wanted for name in tests if (wanted := getattr(self, name)) is not None}
 
 
 class Place(Model):

@@ -37,7 +37,11 @@ class FakeHouse:
     calls: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ingest(self, messages: Sequence[Message]) -> None:
+    def read(self, messages: Sequence[Message]) -> None:
+        self.calls["read"] += len(messages)
+
+    def ingest(self, messages: Sequence[Message], *, read: None = None) -> None:
+        assert read is None  # as our own `read` said
         self.before_ingest(messages)
         with self._lock:
             for message in messages:

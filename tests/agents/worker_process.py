@@ -11,8 +11,8 @@ from surveillance.log import configure_logging
 
 
 class PrintingHouse(FakeHouse):
-    def ingest(self, messages: Sequence[Message]) -> None:
-        super().ingest(messages)
+    def ingest(self, messages: Sequence[Message], *, read: None = None) -> None:
+        super().ingest(messages, read=read)
         lines = (f"{m.topic} {m.partition} {m.offset}" for m in messages)
         print("\n".join(lines), flush=True)
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 
 from factories import ORGANISATION, RECEIVED_AT, admission, incident
+from surveillance.events import identifiers
 from surveillance.events.dead_letter import dead_letter
 from surveillance.events.decode import decode
+from surveillance.events.identifiers import may_hold_identifier
 from surveillance.events.message import Message
 from surveillance.events.refusal import RefusalCode, Refused
 from surveillance.events.topics import KINDS, Kind, Source, topic_name
@@ -146,3 +148,11 @@ def test_refusing_says_nothing_in_the_log(
 def test_a_pseudonym_is_no_number() -> None:
     for kind in KINDS:
         assert decode(json.dumps(WHOLE[kind]).encode(), Source(kind, "north"), ORGANISATION, RECEIVED_AT)
+
+
+@given(st.text(alphabet="0123456789 -_.abXY\n\té\\", max_size=40))
+@settings(max_examples=500)
+def test_the_quick_look_at_a_text_overlooks_nothing_that_the_slow_one_finds(text: str) -> None:
+    plain = "\\" not in text and text.isascii()
+    found = identifiers._CANDIDATE.search(text) is not None
+    assert may_hold_identifier(text) == (found or not plain)

@@ -115,10 +115,18 @@ class Fleet:
             [sys.executable, "-m", "surveillance", *command], cwd=ROOT, env=environment, check=True
         )
 
-    def wait_until_reading(self, name: str, seconds: float = 60.0) -> None:
-        """Returns once a worker was assigned partitions after its last start."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of the workers."""
+        return dict(self._environment)
 
-        self.wait_until(lambda: self.has_begun(name), seconds, f"worker {name} reads")
+    def pid(self, name: str) -> int:
+        """The process of a running worker."""
+        return self._running[name].pid
+
+    def wait_until_reading(self, name: str, seconds: float = 60.0, every_s: float = 0.25) -> None:
+        """Returns once a worker was assigned partitions after its last start."""
+        self.wait_until(lambda: self.has_begun(name), seconds, f"worker {name} reads", every_s)
 
     def has_begun(self, name: str) -> bool:
         """Whether a worker was assigned partitions, or the pages answer, after the last start."""
@@ -148,13 +156,13 @@ class Fleet:
         for name, process in self._running.items():
             assert process.poll() is None, f"worker {name} ended by itself: {self.log_tail(name)}"
 
-    def wait_until(self, true: Callable[[], bool], seconds: float, what: str) -> None:
+    def wait_until(self, true: Callable[[], bool], seconds: float, what: str, every_s: float = 0.25) -> None:
         """Returns once it is true; fails after `seconds`, or once a worker ends by itself."""
         deadline = time.monotonic() + seconds
         while not true():
             self.check()
             assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s\n{self.log_tails()}"
-            time.sleep(0.25)
+            time.sleep(every_s)
 
     def topics_held(self) -> int:
         """How many messages the partners' topics hold."""

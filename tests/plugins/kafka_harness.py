@@ -70,6 +70,12 @@ class ApacheKafka:
         self._output: IO[bytes] = (self._folder / "output.log").open("ab")
         self._format()
 
+    @property
+    def pid(self) -> int:
+        """The process of the running broker."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Starts the broker on the data it had, and returns when it answers."""
         settings = ("-Xmx512m", f"-Dlog4j2.configurationFile={self._folder / 'log4j2.xml'}")

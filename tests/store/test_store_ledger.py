@@ -36,8 +36,7 @@ def test_random_batches_with_repeats_end_where_a_set_of_offsets_ends(store: Stor
     for _ in range(25):
         batch = [dice.randrange(60) for _ in range(8)]
         with store.transaction() as tx:
-            assert ledger.unhandled(tx, PLACE, batch, T0) == set(batch) - model
-            ledger.mark(tx, PLACE, batch, T0)
+            assert ledger.mark(tx, PLACE, batch, T0) == set(batch) - model
         model.update(batch)
     gaps = ledger.gaps(_position(store), end=60)
     assert [offset for gap in gaps for offset in gap] == sorted(set(range(60)) - model)
@@ -95,9 +94,10 @@ def test_a_log_that_ends_below_the_mark_began_anew(store: Store) -> None:
         assert not ledger.begin_epoch(tx, PLACE, 3, T0)
         assert ledger.begin_epoch(tx, PLACE, 2, T0 + minutes(1))
         assert not ledger.begin_epoch(tx, PLACE, 2, T0 + minutes(2))
-        assert ledger.unhandled(tx, PLACE, [0, 1], T0) == {0, 1}
         assert ledger.epochs(tx, [PLACE]) == {PLACE: 1}
     assert _position(store).mark == 0
+    with store.transaction() as tx:
+        assert ledger.mark(tx, PLACE, [0, 1], T0) == {0, 1}
 
 
 def test_workers_that_mark_one_log_at_once_lose_nothing(store: Store) -> None:
@@ -122,14 +122,13 @@ def test_an_offset_that_another_transaction_handles_is_waited_for(store: Store) 
 
     def handle() -> None:
         with store.transaction() as tx:
-            ledger.unhandled(tx, PLACE, [1], T0)
+            ledger.mark(tx, PLACE, [1], T0)
             has_row.set()
             time.sleep(0.05)
-            ledger.mark(tx, PLACE, [1], T0)
 
     worker = threading.Thread(target=handle)
     worker.start()
     has_row.wait()
     with store.transaction() as tx:
-        assert ledger.unhandled(tx, PLACE, [1, 2], T0) == {2}
+        assert ledger.mark(tx, PLACE, [1, 2], T0) == {2}
     worker.join()

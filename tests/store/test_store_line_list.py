@@ -27,6 +27,19 @@ def test_a_record_keeps_its_number_and_other_partners_have_their_own(store: Stor
     assert {k: n for k, n in second.items() if k in keys} == first
 
 
+def test_only_records_that_the_transaction_made_are_new(store: Store) -> None:
+    with store.transaction() as tx:
+        first = line_list.enter(tx, {key("r1")})
+    with store.transaction() as tx:
+        second = line_list.enter(tx, {key("r1"), key("r2")})
+        again = line_list.enter(tx, {key("r2")})
+    assert first.new == {key("r1")}
+    assert second.new == {key("r2")}
+    assert second.old([key("r1"), key("r2")]) == [key("r1")]
+    assert again.new == frozenset()
+    assert again.numbers == {key("r2"): second.numbers[key("r2")]}
+
+
 def test_versions_come_back_as_they_went_in_in_the_order_in_which_they_win(store: Store) -> None:
     versions = [version(number=2), version(number=1), version(number=2, content_hash="hash-0")]
     with store.transaction() as tx:

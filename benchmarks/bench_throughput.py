@@ -149,7 +149,7 @@ def run_idle(track: Track, fleet: Fleet, how: str, messages: int) -> Race:
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.idle_agent", how, str(messages)],
         cwd=ROOT,
-        env=os.environ | fleet.environment,
+        env=os.environ | fleet.of_workers,
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -141,7 +141,7 @@ def merges_of(tx: Transaction, keys: Collection[RecordKey]) -> dict[RecordKey, s
     found: defaultdict[RecordKey, set[RecordKey]] = defaultdict(set)
     columns = (*(records.c[n] for n in RecordKey._fields), *(merges.c[n] for n in RecordKey._fields))
     joined = select(*columns).join(merges, merges.c.record == records.c.record)
-    for condition in _in(records.c, keys):
+    for condition in _in(tx, records.c, keys):
         for row in tx.execute(joined.where(condition)):
             found[RecordKey(*row[:3])].add(RecordKey(*row[3:]))
     return dict(found)

@@ -116,8 +116,8 @@ class Fleet:
         )
 
     @property
-    def environment(self) -> dict[str, str]:
-        """The settings of the workers."""
+    def of_workers(self) -> dict[str, str]:
+        """The environment that workers are started with, beside that of this process."""
         return dict(self._environment)
 
     def pid(self, name: str) -> int:

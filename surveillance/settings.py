@@ -104,8 +104,11 @@ class Settings(BaseSettings):
     consumer_group: str = Field(default="surveillance", description="Kafka consumer group that workers share")
     partitions: int = Field(default=4, ge=1, description="partitions of a partner's topic when it is created")
     replication_factor: int = Field(default=1, ge=1, description="copies of each partition on the brokers")
-    topic_retention_days: float = Field(
-        default=7.0, gt=0, description="how long the partners' topics keep a message; set by `topics create`"
+    topic_retention_days: float | None = Field(
+        default=None,
+        gt=0,
+        description="how long the partners' topics keep a message, set by `topics create`; none: seven days "
+        "where it makes one, and those that exist stay as they are",
     )
     keep_uncounted_days: int | None = Field(
         default=None,

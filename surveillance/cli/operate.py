@@ -24,7 +24,7 @@ from surveillance.detection.scan import permutation, poisson
 from surveillance.events.topics import ALERTS_TOPIC, receipts_topic
 from surveillance.health import Checks
 from surveillance.kafka.access import set_password
-from surveillance.kafka.admin import TopicSpec, create_topics, missing_topics
+from surveillance.kafka.admin import TopicSpec, create_topics, missing_topics, set_retention
 from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.log import configure_logging
 from surveillance.metrics import WEB
@@ -36,6 +36,8 @@ from surveillance.use_case.fault import ConfigError
 from surveillance.web.provider import load_provider
 
 log = structlog.get_logger()
+
+_KEPT_DAYS = 7.0  # by a topic that is made while nobody says how long
 
 topics_app = typer.Typer(no_args_is_help=True)
 
@@ -167,7 +169,8 @@ def warm() -> None:
 def topics_create(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
 ) -> None:
-    """Create the topics of every partner, and the alerts topic; what exists stays as it is.
+    """Create the topics of every partner, and the alerts topic; what exists stays as it is, but for how long
+    partners' topics keep a message where topic_retention_days says so.
 
     Where clients have passwords, also who may write and read them: nobody but its partner and the service.
     """
@@ -178,6 +181,8 @@ def topics_create(
         created = missing_topics(brokers, [spec.name for spec in specs])
     else:
         created = create_topics(brokers, specs)
+        if settings.topic_retention_days is not None:
+            set_retention(brokers, specs)
     typer.echo("\n".join(created) if created else "every topic exists already")
     if brokers.security == "sasl-tls":
         grant_access(configuration, settings, dry_run)
@@ -204,6 +209,6 @@ def topic_specs(configuration: Configuration, settings: Settings) -> list[TopicS
     wanted = (partner.id for partner in configuration.partners.values() if partner.receipts)
     names = (*configuration.topics(prefix), *(receipts_topic(partner, prefix) for partner in wanted))
     alerts = TopicSpec(prefix + ALERTS_TOPIC, settings.partitions, copies, compacted=True)
-    hours = settings.topic_retention_days * 24
+    hours = (settings.topic_retention_days or _KEPT_DAYS) * 24
     kept = (TopicSpec(name, settings.partitions, copies, retention_hours=hours) for name in names)
     return [*kept, alerts]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from kafka.admin import ConfigResource
 from kafka.errors import (
     AuthorizationError,
     KafkaError,
@@ -109,6 +110,25 @@ def create_topics(brokers: Brokers | str, specs: Iterable[TopicSpec]) -> tuple[s
         if created:
             admin.wait_for_topics(created)
     return tuple(created)
+
+
+def set_retention(brokers: Brokers | str, specs: Iterable[TopicSpec]) -> None:
+    """Gives topics that exist the retention of their specs; compacted ones have none. Safe to repeat.
+
+    Raises TopicFault naming a topic of which the broker refuses that.
+    """
+    resources = [
+        ConfigResource("TOPIC", spec.name, {"retention.ms": spec.configs()["retention.ms"]})
+        for spec in specs
+        if not spec.compacted
+    ]
+    with open_admin(brokers) as admin:
+        for of_type in admin.alter_configs(resources, raise_on_unknown=False).values():
+            refused = sorted(name for name, answer in of_type.items() if answer != "OK")
+            if refused:
+                raise TopicFault(
+                    f"topic {refused[0]}: the broker refuses its retention ({of_type[refused[0]]})"
+                )
 
 
 def delete_topics(brokers: Brokers | str, names: Iterable[str]) -> None:

@@ -1,6 +1,8 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from kafka.admin import ConfigResource
 
 from plugins.kafka_harness import ApacheKafka
 from surveillance.kafka.admin import (
@@ -12,6 +14,8 @@ from surveillance.kafka.admin import (
     delete_topics,
     describe,
     missing_topics,
+    open_admin,
+    set_retention,
     wait_for_brokers,
 )
 from surveillance.kafka.ports import free_port
@@ -25,6 +29,23 @@ def test_creating_topics_twice_creates_them_once(broker_address: str, new_topic:
     assert create_topics(broker_address, [spec]) == (spec.name,)
     assert create_topics(broker_address, [spec]) == ()
     assert sorted(describe(broker_address, [spec.name]).topics[spec.name].partitions) == [0, 1, 2, 3]
+
+
+@pytest.mark.kafka
+def test_topics_that_exist_get_the_retention_that_is_asked_for(
+    apache_kafka: ApacheKafka, new_topic: NewTopic
+) -> None:
+    ours, alerts = TopicSpec(new_topic("ours"), 1), TopicSpec(new_topic("alerts"), 1, compacted=True)
+    create_topics(apache_kafka.address, [ours, alerts])
+    for _ in range(2):
+        set_retention(apache_kafka.address, [replace(ours, retention_hours=48), alerts])
+    with open_admin(apache_kafka.address) as admin:
+        asked = [ConfigResource("TOPIC", one.name, {"retention.ms": None}) for one in (ours, alerts)]
+        (found,) = admin.describe_configs(asked, config_filter="all").values()
+    assert found[ours.name]["retention.ms"]["value"] == str(48 * 3_600_000)
+    assert found[alerts.name]["retention.ms"]["value"] == str(168 * 3_600_000)
+    with pytest.raises(TopicFault, match="never"):
+        set_retention(apache_kafka.address, [TopicSpec(new_topic("never-there"), 1)])
 
 
 def test_missing_topics_are_named(broker_address: str, new_topic: NewTopic) -> None:

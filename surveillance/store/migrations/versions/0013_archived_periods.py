@@ -22,7 +22,9 @@ def upgrade() -> None:
         sa.Column("cases", sa.BigInteger(), comment="cases to the nearest five; null: fewer than eight"),
         sa.Column("made_at", UtcTime(), nullable=False, comment="when its cases expired"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_archived_periods")),
-        sa.UniqueConstraint("use_case", "scope", "first_day", name=op.f("uq_archived_periods_use_case")),
+        sa.UniqueConstraint(
+            "use_case", "scope", "first_day", name=op.f("uq_archived_periods_use_case_scope_first_day")
+        ),
     )
 
 

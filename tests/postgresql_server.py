@@ -44,8 +44,8 @@ class PostgresqlServer:
     def create(
         cls, programs: Path, settings: Mapping[str, str] = MappingProxyType({}), archive: bool = False
     ) -> "PostgresqlServer":
-        """A new server, with these settings beside SETTINGS; `archive`: its log is copied to `wal/`, as a restore
-        to a moment needs it."""
+        """A new server, with these settings beside SETTINGS; `archive`: its log is copied to `wal/`, for a
+        restore to a moment."""
         user = "postgres" if os.geteuid() == 0 else None
         directory = Path(tempfile.mkdtemp(prefix="surveillance-pg-"))
         if user is not None:

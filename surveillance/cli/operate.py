@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -62,7 +63,8 @@ def worker() -> None:
         )
     service = build_service(settings)
     if settings.metrics_port:
-        serve_metrics(settings, settings.metrics_port, live=service.live, ready=service.ready)
+        with _port("metrics_port", settings.metrics_port):
+            serve_metrics(settings, settings.metrics_port, live=service.live, ready=service.ready)
     _wait_for_database(service.store.check_schema)
     _wait_for_database(service.prepare)
     permutation.warm()
@@ -73,6 +75,16 @@ def worker() -> None:
     code = run(settings, service)
     service.close()
     raise typer.Exit(code)
+
+
+@contextmanager
+def _port(setting: str, port: int) -> Iterator[None]:
+    """Says which setting to mend where a port cannot be listened on."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise Mistake(f"setting {setting}: port {port} cannot be used ({why}). Give another, or 0") from error
 
 
 def _keep_what_is_loaded() -> None:
@@ -115,7 +127,8 @@ def web() -> None:
             "database": lambda: None if pages.state.is_ready() else "not ready",
             "spool": lambda: None if spool.used_bytes() < spool.most_bytes else "full",
         }
-        serve_metrics(settings, settings.web_metrics_port, WEB, ready=ready)
+        with _port("web_metrics_port", settings.web_metrics_port):
+            serve_metrics(settings, settings.web_metrics_port, WEB, ready=ready)
     tell_of_first_account(settings)
     _keep_what_is_loaded()
     threading.Thread(target=pages.state.warm, daemon=True).start()

@@ -20,6 +20,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     monkeypatch.setenv("SURVEILLANCE_CONFIG_DIR", str(ROOT / "config"))
     monkeypatch.setenv("SURVEILLANCE_DATABASE_URL", f"sqlite:///{tmp_path / 'surveillance.db'}")
     monkeypatch.setenv("SURVEILLANCE_BROKERS", "127.0.0.1:1")
+    for port in ("METRICS_PORT", "WEB_METRICS_PORT"):  # a server would outlive the command in this process
+        monkeypatch.setenv(f"SURVEILLANCE_{port}", "0")
 
     def run_command(*arguments: object) -> Ran:
         monkeypatch.setattr(sys, "argv", ["surveillance", *map(str, arguments)])

@@ -1,5 +1,6 @@
 """db upgrade, topics create, worker: setting things up is safe to repeat, and says what is missing."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,3 +83,16 @@ def test_a_worker_without_a_schema_says_what_to_run(run: Run, monkeypatch: pytes
     done = run("worker")
     assert done.code == 2
     assert "surveillance db upgrade" in done.words
+
+
+def test_a_port_for_metrics_that_is_taken_is_told_by_its_setting(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("SURVEILLANCE_CONFIG_DIR", str(write_house(tmp_path / "house")))
+        monkeypatch.setenv("SURVEILLANCE_DEAD_LETTER_KEY", "a key for tests only")
+        monkeypatch.setenv("SURVEILLANCE_METRICS_PORT", str(taken.getsockname()[1]))
+        done = run("worker")
+    assert (done.code, "setting metrics_port" in done.err) == (2, True)

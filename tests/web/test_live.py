@@ -227,6 +227,7 @@ def test_the_pages_end_at_once_although_somebody_listens(tmp_path: Path) -> None
         "SURVEILLANCE_AUDIT_KEY": KEY,
         "SURVEILLANCE_DEAD_LETTER_KEY": KEY,
         "SURVEILLANCE_WEB_PORT": str(port),
+        "SURVEILLANCE_WEB_METRICS_PORT": "0",
         "SURVEILLANCE_WEB_URL": f"http://127.0.0.1:{port}",
     }
     process = subprocess.Popen([sys.executable, "-m", "surveillance", "web"], env=os.environ | settings)

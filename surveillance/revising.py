@@ -70,7 +70,7 @@ class Following:
 
 
 def following(tx: Transaction, keys: Collection[RecordKey], configuration: Configuration) -> Following:
-    """What the line list should hold of these records and of all that merges connect with them. Reads only."""
+    """What the line list should hold of these records and all that merges connect with them. Reads only."""
     groups = records.groups_of(tx, keys)
     known = line_list.versions_of(tx, {key for group in groups for key in group})
     split = [{key: known[key] for key in group if key in known} for group in groups]

@@ -164,7 +164,7 @@ def test_every_secret_is_a_file_that_only_who_needs_it_is_given() -> None:
     assert {name: set(service["secrets"]) for name, service in SERVICES.items() if "secrets" in service} == {
         "postgres": {"postgres-password"},
         "roles": {f"{role}-password" for role in ("postgres", "migrator", "worker", "web")},
-        "migrate": {"migrator-password"},
+        "migrate": keys | {"migrator-password"},
         "worker": keys | {"worker-password", "mail-password"},
         "web": keys | {"web-password", "session-key", "oidc-secret"},
     }

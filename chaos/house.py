@@ -35,7 +35,7 @@ AUDIT_KEY = "a key of the audit chain that only this test knows"
 DEAD_LETTER_KEY = "a key of dead letters that only this test knows"
 PARTNERS = ("example-police", "example-coroner", "example-emergency-department")
 USE_CASES = ("suspected-suicide", "self-harm-admissions")
-HANDLED_SECONDS, EVALUATED_SECONDS, TOLD_SECONDS = 90.0, 90.0, 10.0
+HANDLED_SECONDS, EVALUATED_SECONDS, TOLD_SECONDS = 240.0, 240.0, 10.0
 GATEWAY = "gateway"
 LATER = timedelta(hours=2)  # beyond every lease and retry of the outbox, of a clock that was ahead as well
 

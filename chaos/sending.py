@@ -16,7 +16,7 @@ from surveillance.simulation.published import payload_of
 from surveillance.store.database import transient
 
 SLICES_A_SECOND = 20
-DELIVERY_SECONDS = 90.0
+DELIVERY_SECONDS = 200.0
 ACT_SECONDS = 0.3
 RETRY_SECONDS = 0.3
 ACCOUNT = "office@example.org"

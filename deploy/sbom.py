@@ -64,7 +64,9 @@ def make_bom() -> dict[str, Any]:
         for dependent in dependents:
             for ref in known.get(dependent, ["surveillance"]):
                 needs[ref] += known[name]
-    bom["dependencies"] = [{"ref": ref, "dependsOn": sorted(found)} for ref, found in sorted(needs.items())]
+    bom["dependencies"] = [
+        {"ref": ref, "dependsOn": sorted(set(found))} for ref, found in sorted(needs.items())
+    ]
     return bom
 
 

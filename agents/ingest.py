@@ -9,7 +9,7 @@ import structlog
 
 from agents.app import CHUNKS, App
 from agents.house import Connection, House
-from agents.steps import backoff, finish, in_thread, pause, report
+from agents.steps import FINISH_SECONDS, backoff, in_thread, pause, report
 from surveillance.events.message import Message
 from surveillance.intake import Readings
 from surveillance.kafka.reader import moment
@@ -39,10 +39,10 @@ def add_ingest(
                 messages = [to_message(record) for event in events for record in event.message.value.records]
                 # A batch is read while the one before it is stored; they are stored one after the other.
                 read = await in_thread("read", partial(house.read, messages))
-                await finish(storing)
+                await asyncio.shield(storing)
                 storing = asyncio.ensure_future(store_and_acknowledge(stream, events, messages, read))
         finally:
-            await finish(storing)
+            await asyncio.wait({storing}, timeout=FINISH_SECONDS)
 
     async def store_and_acknowledge(
         stream: Any, events: Sequence[Any], messages: Sequence[Message], read: Readings | None

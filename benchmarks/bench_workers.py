@@ -1,6 +1,6 @@
 """One to four workers on one Kafka and one PostgreSQL: throughput and latency by their number.
 
-    python -m benchmarks.bench_workers [--messages 20000] [--a-second 100] [--seconds 20]
+    python -m benchmarks.bench_workers [--messages 20000] [--a-second 100] [--seconds 20] [--workers 1 2 3 4]
 
 For each number of workers, with a consumer group and a database of their own: first the backlog of
 bench_throughput, shared by all of them; then live messages at a steady rate, whose latency runs from Kafka's
@@ -28,7 +28,6 @@ from surveillance.store import tables
 from feed import make_mix, make_world, publish_over  # isort: skip
 from fleet import Fleet  # isort: skip
 
-MOST_WORKERS = 4
 SETTLE_SECONDS = 600.0
 
 
@@ -37,8 +36,9 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--a-second", type=int, default=100)
     parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 3, 4])
     asked = parser.parse_args()
-    for number in range(1, MOST_WORKERS + 1):
+    for number in asked.workers:
         with servers() as (kafka, server), tempfile.TemporaryDirectory() as directory:
             track = Track(kafka, server, Path(directory))
             with track.fleet("every event") as fleet:

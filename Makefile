@@ -54,7 +54,7 @@ secrets:
 # Needs uv; the pins with their hashes hold on every platform.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
+		--custom-compile-command "make lock" pyproject.toml --extra fhir --extra hl7 -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make lock" pyproject.toml --group dev -o requirements-dev.lock
 

@@ -78,6 +78,7 @@ NOT_PASSED = {  # fixed by the file itself, or of use by hand only
     # Its own database is plain too, and every secret is a file.
     *("database_url_file", "database_password", "database_tls", "database_ca_file"),
     *("dead_letter_key", "audit_key", "session_key", "oidc_secret"),
+    *("database_migrator_password", "database_worker_password", "database_web_password"),
     # A proxy in front of the pages ends TLS; metrics stay on a network of their own.
     *("web_cert_file", "web_key_file", "webhook_ca_file"),
     *("metrics_cert_file", "metrics_key_file", "metrics_client_ca_file"),

@@ -5,8 +5,8 @@ from alembic import op
 
 from surveillance.store.columns import RowId, UtcTime
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 
 KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 

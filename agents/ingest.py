@@ -9,7 +9,7 @@ import structlog
 
 from agents.app import CHUNKS, App
 from agents.house import Connection, House
-from agents.steps import FINISH_SECONDS, backoff, in_thread, pause, report
+from agents.steps import backoff, finish, in_thread, pause, report
 from surveillance.events.message import Message
 from surveillance.intake import Readings
 from surveillance.kafka.reader import moment
@@ -42,7 +42,7 @@ def add_ingest(
                 await asyncio.shield(storing)
                 storing = asyncio.ensure_future(store_and_acknowledge(stream, events, messages, read))
         finally:
-            await asyncio.wait({storing}, timeout=FINISH_SECONDS)
+            await finish(storing)
 
     async def store_and_acknowledge(
         stream: Any, events: Sequence[Any], messages: Sequence[Message], read: Readings | None

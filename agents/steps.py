@@ -49,13 +49,9 @@ def in_thread(name: str, step: Callable[[], T]) -> "asyncio.Future[T]":
     return future
 
 
-async def finish(task: "asyncio.Future[T]", seconds: float = FINISH_SECONDS) -> T:
-    """Waits for the task; where the caller is cancelled, gives the task some seconds to end by itself."""
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=seconds)
-        raise
+async def finish(task: "asyncio.Future[T]", seconds: float = FINISH_SECONDS) -> None:
+    """Gives a task that is in hand some seconds to end by itself, for who is cancelled meanwhile."""
+    await asyncio.wait({task}, timeout=seconds)
 
 
 async def forever(

@@ -85,7 +85,14 @@ def test_a_task_in_hand_ends_before_a_cancellation_takes_effect() -> None:
             time.sleep(0.2)
             ended.append("step")
 
-        waiting = asyncio.ensure_future(finish(in_thread("test", step)))
+        async def wait() -> None:
+            in_hand = in_thread("test", step)
+            try:
+                await asyncio.shield(in_hand)
+            finally:
+                await finish(in_hand)
+
+        waiting = asyncio.ensure_future(wait())
         await asyncio.sleep(0.05)
         waiting.cancel()
         await asyncio.wait({waiting})

@@ -111,11 +111,15 @@ SCHEMES: Mapping[str, Scheme] = {
 
 
 def read_secret(text: str) -> Secret:
-    """A secret from `key-id=FILE`. Raises ValueError, which names the fix; OSError where there is no file."""
+    """A secret from `key-id=FILE`. Raises ValueError, which names the fix, and never what stands for FILE
+    where no file is: it may be the secret itself."""
     key_id, _, path = text.partition("=")
     if not key_id or not path:
         raise ValueError("write it as key-id=FILE, such as 2026=secret.key")
     try:
         return Secret(key_id, Path(path).read_bytes().strip())
+    except OSError as error:
+        why = f"the file of {key_id} cannot be read ({type(error).__name__}); name a file behind ="
+        raise ValueError(why) from None
     except ValueError as error:
         raise ValueError(f"{error}; for example: openssl rand -hex 32 > {path}") from error

@@ -95,7 +95,7 @@ def test_one_fault_and_nothing_is_written(run: Run, files: Path, rows: list[list
         (("--number", "nix"), "not exactly once in the header: nix"),
         (("--person", "first,last"), "three columns"),
         (("--number", "nhs", "--secret", "2025"), "key-id=FILE"),
-        (("--number", "nhs", "--secret", "2025=missing.key"), "missing.key"),
+        (("--number", "nhs", "--secret", "2025=missing.key"), "the file of 2025 cannot be read"),
     ],
 )
 def test_what_is_wrong_with_the_command_is_said(

@@ -172,7 +172,7 @@ def test_no_mistake_in_the_settings_tells_one(
 
 def test_the_stack_trace_of_a_defect_tells_none(environment: dict[str, str]) -> None:
     defect = (
-        "import surveillance.cli.operate as room, sys\n"
+        "import surveillance.cli.database as room, sys\n"
         "class Store:\n"
         "    @staticmethod\n"
         "    def open(address): raise RuntimeError(f'a defect near {address}')\n"

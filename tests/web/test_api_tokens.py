@@ -100,7 +100,8 @@ def test_a_person_asks_the_api_only_so_often_and_is_told_when_again(new_service:
     token = service.register.make_token("analyst", "weekly figures", "operator")
     assert [ask(service, token).status for _ in range(3)] == [200] * 3
     answer = ask(service, token)
-    assert (answer.status, answer.json) == (429, {"error": 429})
+    assert (answer.status, answer.json["error"]) == (429, 429)
+    assert "Retry-After" in answer.json["faults"][0]["problem"]
     assert 1 <= int(answer.header("retry-after") or 0) <= 61
     browser = service.signed_in("analyst")
     assert browser.get("/api/alerts").status == 200, "another of the same account is not held up"

@@ -95,9 +95,11 @@ def test_a_partner_that_never_sent_anything_has_a_page(tmp_path: Path) -> None:
     assert "every message was accepted" in page
 
 
-def test_a_partner_finds_its_pages_from_the_first_page_which_is_not_for_it(web: StoredWeb) -> None:
-    answer = web.get("/", ALPHA)
-    assert answer.status_code == 403
+def test_a_partner_finds_its_pages_from_the_first_page_that_it_is_led_to(web: StoredWeb) -> None:
+    first = web.get("/", ALPHA)
+    assert first.status_code == 303
+    answer = web.get(first.headers["location"], ALPHA)
+    assert answer.status_code == 200
     assert 'href="/partners"' in answer.text
     assert 'href="/contract"' in answer.text
     assert 'href="/accounts"' not in answer.text

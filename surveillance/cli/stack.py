@@ -46,8 +46,8 @@ class Stack:
     keep: bool = True
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGTERM, signal.SIGHUP):  # else the parts would outlive a command that is ended
-            signal.signal(number, _leave)
+        # Else the parts would outlive a command that is ended.
+        self._handlers = {n: signal.signal(n, _leave) for n in (signal.SIGTERM, signal.SIGHUP)}
         self._empty_directory()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.broker = EmbeddedBroker()
@@ -138,3 +138,5 @@ class Stack:
         self.broker.stop()
         if not self.keep:
             shutil.rmtree(self.directory, ignore_errors=True)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)

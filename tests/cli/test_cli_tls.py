@@ -82,6 +82,7 @@ def test_the_pages_are_served_by_https_only_with_hsts_and_secure_cookies(
         "brokers": "127.0.0.1:1",
         "spool_dir": tmp_path / "spool",
         "web_port": port,
+        "web_metrics_port": 0,
         "web_url": f"https://localhost:{port}",
         "web_cert_file": tmp_path / "cert.pem",
         "web_key_file": tmp_path / "key.pem",

@@ -60,6 +60,7 @@ class Fleet:
             "dead_letter_key": "a key that only this test knows",
             "log_format": "json",
             "metrics_port": 0,
+            "web_metrics_port": 0,
             **self.options,
         }
         self._environment = {f"SURVEILLANCE_{name.upper()}": str(value) for name, value in chosen.items()}

@@ -209,7 +209,8 @@ def test_pages_replaced_while_records_are_handed_in_answer_every_request(
         fleet.start("worker")
         process, pages.port = pages.start()
         ending.callback(lambda: process.kill())
-        senders = [threading.Thread(target=pages.send, args=(n,)) for n in range(SENDERS)]
+        ending.callback(pages.done.set)
+        senders = [threading.Thread(target=pages.send, args=(n,), daemon=True) for n in range(SENDERS)]
         for sender in senders:
             sender.start()
         codes = []

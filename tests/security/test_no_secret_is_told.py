@@ -267,6 +267,7 @@ def test_the_pages_tell_none_through_wrong_passwords_forged_cookies_and_a_lost_d
     port = free_port()
     own = environment | {
         "SURVEILLANCE_WEB_PORT": str(port),
+        "SURVEILLANCE_WEB_METRICS_PORT": "0",
         "SURVEILLANCE_WEB_URL": f"http://127.0.0.1:{port}",
         "SURVEILLANCE_LOG_FORMAT": "json",
     }

@@ -277,7 +277,7 @@ def test_a_row_travels_as_the_event_it_is(tmp_path):
 
 def test_a_long_file_is_read_in_bounded_memory(tmp_path):
     path = table(tmp_path, "id,day,Alter,area\n" + "a,2024-01-02,5,A\n" * 4_000)
-    next(iter(read_rows(path, SMALL, DEFAULTS, kind="incident", zone=BERLIN)))  # what is loaded once is not its memory
+    next(iter(read_rows(path, SMALL, DEFAULTS, kind="incident", zone=BERLIN)))  # loads what stays loaded
     gc.collect()
     tracemalloc.start()
     assert sum(1 for _ in read_rows(path, SMALL, DEFAULTS, kind="incident", zone=BERLIN)) == 4_000

@@ -17,8 +17,10 @@ install: .venv/installed
 demo: install
 	$(BIN)/surveillance demo
 
+# Each of the JOBS has servers of its own.
+JOBS ?= 2
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .

@@ -68,7 +68,7 @@ class PostgresqlServer:
     @property
     def pid(self) -> int:
         """The server's first process, the parent of all others."""
-        return int((Path(self._cluster) / "postmaster.pid").read_text().split()[0])
+        return int((self.cluster / "postmaster.pid").read_text().split()[0])
 
     def start(self) -> None:
         chosen = {**SETTINGS, **self.settings, **self._own_settings()}

@@ -93,7 +93,7 @@ def _rewrite(
     was = line_list.current_entries(tx, locked.old(affected))
     rows = [row for group in groups for row in _rows(group, configuration)]
     line_list.replace_rows(tx, affected, rows, locked)
-    _propose_duplicates(tx, configuration, affected, rows, now)
+    _propose_duplicates(tx, configuration, affected, locked, rows, now)
     current = [row.entry for row in rows if row.known_until is None]
     return _touched(configuration, groups, [*was, *current])
 
@@ -146,13 +146,16 @@ def _propose_duplicates(
     tx: Transaction,
     configuration: Configuration,
     affected: Collection[RecordKey],
+    locked: Locked,
     rows: Iterable[ListedRow],
     now: datetime,
 ) -> None:
     """Proposes the pairs that these records form now, and withdraws what they formed before."""
     current = [r.entry for r in rows if r.known_until is None and isinstance(r.entry, Case)]
     with_person = [case for case in current if case.person_keys]
-    sharing = line_list.records_sharing(tx, {k for case in with_person for k in case.person_keys})
+    persons = {key for case in with_person for key in case.person_keys}
+    own = {locked.numbers[key] for key in affected}
+    sharing = [*with_person, *line_list.records_sharing(tx, persons, besides=own)]
     # Where a key has become too common to be one person's, every pair that it made is withdrawn.
     about = {*affected, *crowd(sharing)}
     by_place: dict[tuple[str, str], list[Case]] = {}
@@ -163,7 +166,7 @@ def _propose_duplicates(
         for (use_case, _), cases in by_place.items()
         for pair in propose(cases, configuration.use_cases[use_case].count, about)
     }
-    line_list.withdraw_duplicates(tx, about, pairs)
+    line_list.withdraw_duplicates(tx, locked.old(about), pairs)
     line_list.propose_duplicates(tx, pairs, now)
 
 

@@ -99,10 +99,10 @@ def _exclusion(
 
 def failed_condition(content: Mapping[str, Any], conditions: Mapping[str, Condition]) -> str | None:
     """The first field whose condition fails, or None where the content meets all of them."""
-    failed = (
-        field for field, condition in conditions.items() if not holds(condition, values_at(content, field))
-    )
-    return next(failed, None)
+    for field, condition in conditions.items():
+        if not holds(condition, values_at(content, field)):
+            return field
+    return None
 
 
 def person_keys(content: Mapping[str, Any]) -> tuple[str, ...]:

@@ -57,16 +57,25 @@ def is_known(value: Any) -> bool:
 
 def holds(condition: Condition, values: tuple[Any, ...]) -> bool:
     """Whether a condition holds for any of a field's values. `known: false` asks that none is known."""
-    given = condition.given
     if condition.known is not None and any(map(is_known, values)) != condition.known:
         return False
+    given = condition.given
+    return not given or any(_passes(value, given) for value in values)
+
+
+def _passes(value: Any, given: Mapping[str, Any]) -> bool:
     # All tests must hold for one and the same value, should a condition ever carry more than one.
-    return not given or any(all(_TESTS[name](v, wanted) for name, wanted in given.items()) for v in values)
+    for name, wanted in given.items():  # noqa: SIM110  asked dozens of times a record: a generator costs more
+        if not _TESTS[name](value, wanted):
+            return False
+    return True
 
 
 def _is_one_of(value: Any, wanted: tuple[Any, ...]) -> bool:
     # In Python True == 1: without the type, a condition on a flag would match a number.
-    return any(value == w and isinstance(value, bool) == isinstance(w, bool) for w in wanted)
+    return value in wanted and any(
+        value == w and isinstance(value, bool) == isinstance(w, bool) for w in wanted
+    )
 
 
 def _starts_with(value: Any, wanted: tuple[str, ...]) -> bool:
@@ -79,10 +88,12 @@ def _lies_between(value: Any, wanted: tuple[str, str]) -> bool:
 
 
 def _is_listed(value: Any, wanted: tuple[CodeList | str, ...]) -> bool:
-    lists = [one for one in wanted if isinstance(one, CodeList)]
-    if len(lists) < len(wanted):  # a name without its list would match nothing, for ever and in silence
-        raise ValueError("a condition names a code list that was not loaded")
-    return any(one.holds(value) for one in lists)
+    for one in wanted:
+        if not isinstance(one, CodeList):  # it would match nothing, for ever and in silence
+            raise ValueError("a condition names a code list that was not loaded")
+        if one.holds(value):
+            return True
+    return False
 
 
 def _is_number(value: Any) -> bool:

@@ -32,8 +32,10 @@ _POSTGRESQL = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
-    # A worker that freezes in mid-transaction holds up the others for a minute, not for ever.
-    "options": "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
+    # A worker that freezes in mid-transaction holds up the others for a minute, not for ever. A plan that was
+    # made for no keys in particular searches a thousand of them one by one for each row.
+    "options": "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s "
+    "-c plan_cache_mode=force_custom_plan",
     "tcp_user_timeout": 15_000,  # ms; a server that vanished is noticed in seconds, not in minutes
 }
 

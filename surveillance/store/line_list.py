@@ -1,6 +1,6 @@
 """The line list: what use cases made of records, and when that was known."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -300,12 +300,15 @@ def current_entries(tx: Transaction, keys: Collection[RecordKey]) -> list[Case |
     return sorted(found, key=lambda entry: (entry.key, entry.use_case, entry.place))
 
 
-def records_sharing(tx: Transaction, person_keys: Collection[str]) -> list[Case]:
-    """The current cases of every record that bears one of these person keys, sorted by key."""
+def records_sharing(
+    tx: Transaction, person_keys: Collection[str], besides: Container[int] = ()
+) -> list[Case]:
+    """The current cases of every record that bears one of these person keys, sorted by key. `besides`: the
+    numbers of records that are left out."""
     numbers: set[int] = set()
     for some in chunks(sorted(person_keys)):
         bearing = select(person_records.c.record).where(among(tx, person_records.c.person_key, some))
-        numbers.update(tx.execute(bearing).scalars())
+        numbers.update(number for number in tx.execute(bearing).scalars() if number not in besides)
     found: list[Case] = []
     for of_records in chunks(sorted(numbers)):
         rows = tx.execute(

@@ -31,7 +31,7 @@ from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from surveillance.line_list.record import RecordKey
-from surveillance.store.json_text import dump_json
+from surveillance.store.json_text import dump_rows
 
 # SQLite takes 32,766 values in a statement, PostgreSQL 65,535.
 _VALUES = 10_000
@@ -82,7 +82,9 @@ def _as_json(tx: Connection, columns: Sequence[ColumnClause[Any]], rows: Sequenc
     bound = {c.name: c.type.bind_processor(tx.dialect) for c in columns if isinstance(c.type, TypeDecorator)}
     prepare = [(name, process) for name, process in bound.items() if process is not None]
     try:
-        return dump_json([{**row, **{name: process(row[name]) for name, process in prepare}} for row in rows])
+        if prepare:
+            rows = [{**row, **{name: process(row[name]) for name, process in prepare}} for row in rows]
+        return dump_rows(rows)
     except (TypeError, ValueError) as error:
         raise StatementError(str(error), None, None, error, hide_parameters=True) from error
 

@@ -67,7 +67,7 @@ def configure_logging(log_format: str, level: int = logging.INFO, role: str = ""
         )
     )
     # No line says where in the code it was made, nor by which thread: that takes as long to find out.
-    logging._srcfile = None  # type: ignore[assignment]  # as the documentation of logging tells
+    logging._srcfile = None  # as the documentation of logging tells
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]

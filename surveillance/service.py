@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -35,13 +35,12 @@ from surveillance.metrics import CONFIGURATION_CHANGED
 from surveillance.offsets import TopicLogs, TopicMissing, Watch, count
 from surveillance.pipeline import Ingested
 from surveillance.redefining import apply_definitions
-from surveillance.releasing import release_due
 from surveillance.sending import Post
 from surveillance.settings import Settings
-from surveillance.store import audit, erasures, ledger, pending, receipts, test_records
+from surveillance.store import erasures, ledger, pending, receipts
 from surveillance.store.alerts import StaleAlert
 from surveillance.store.database import Store, transient, unstorable
-from surveillance.upkeep.expiring import due, expire, policy_of
+from surveillance.upkeep.daily import Daily
 from surveillance.use_case.fault import ConfigError
 
 log = structlog.get_logger()
@@ -81,9 +80,7 @@ class Service:
         self.pulse = Pulse()
         self._held: pending.Claim | None = None
         self._unhandled: int | None = None  # of all topics, as the repair last counted them
-        self._verified: tuple[date, audit.Head] | None = None
-        self._released_on: date | None = None  # a period becomes complete with a day, not within one
-        self._pruned_on: date | None = None
+        self._daily = Daily(self.settings, self.configuration, self.store)
         self._told_of_changes = False
         self._configured = fingerprint(self.configuration.directory)
         self._claims = pending.ClaimWatch(timedelta(seconds=self.settings.evaluation_lease_seconds))
@@ -330,9 +327,8 @@ class Service:
         with self._doing("tick"):
             done = 0
             if not self.settings.replay:
-                done = clockwork.tick(self.store, self.configuration, self.clock()) + self._daily()
-                self._prune()
-                self._verify()
+                done = clockwork.tick(self.store, self.configuration, self.clock())
+                done += self._daily.run(self.clock())
             observe.gauges(self.store, self.configuration, self.clock())
         self._look_for_changes()
         self._succeeded("tick")
@@ -350,23 +346,6 @@ class Service:
     def _succeeded(self, step: str) -> None:
         self.pulse.beat(step)
         observe.succeeded(step, self.clock())
-
-    def _verify(self) -> None:
-        """Verifies the audit chain once a day, and that it goes on from where it ended the day before."""
-        key, today = self.settings.audit_key, self.clock().date()
-        if key is None or (self._verified is not None and self._verified[0] == today):
-            return
-        before = None if self._verified is None else self._verified[1]
-        try:
-            with self.store.reading() as tx:
-                last = audit.verify(tx, key.get_secret_value().encode(), before)
-        except audit.Broken as broken:
-            log.error("audit chain broken", why=str(broken))
-            observe.verified(False, self.clock())
-            self._verified = today, before or audit.Head(0, "")
-            return
-        observe.verified(True, self.clock())
-        self._verified = today, last
 
     @property
     def live(self) -> Checks:
@@ -399,38 +378,6 @@ class Service:
             log.warning("the configuration was changed: restart this worker", place="config_dir")
         self._told_of_changes = changed
         CONFIGURATION_CHANGED.set(changed)
-
-    def _daily(self) -> int:
-        """Publishes the counts that became complete, then removes what has expired. Without the key of the
-        audit chain neither is done: nobody would sign for it."""
-        key = self.settings.audit_key
-        if key is None or self.clock().date() == self._released_on:
-            return 0
-        signing = key.get_secret_value().encode()
-        made = release_due(self.store, self.configuration, self.clock(), signing)
-        self._expire(signing)
-        self._released_on = self.clock().date()
-        return made
-
-    def _prune(self) -> None:
-        """Once a day, what was answered to test records long ago goes."""
-        now = self.clock()
-        if now.date() == self._pruned_on:
-            return
-        before = now - timedelta(days=self.settings.test_record_days)
-        with self.store.transaction() as tx:
-            removed = test_records.prune(tx, before, self.settings.test_records_each)
-        self._pruned_on = now.date()
-        if removed:
-            log.info("answers to test records removed", answers=removed)
-
-    def _expire(self, signing: bytes) -> None:
-        now = self.clock()
-        policy = policy_of(self.configuration, now, self.settings.keep_uncounted_days)
-        if not policy.expires_nothing:
-            expire(
-                self.store, due(self.store, self.configuration, policy, now), self.configuration, now, signing
-            )
 
     def close(self) -> None:
         """Gives back what was begun, and ends every connection."""

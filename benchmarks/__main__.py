@@ -10,6 +10,7 @@ BENCHMARKS = (
     "bench_throughput",
     "bench_workers",
     "bench_soak",
+    "bench_england",
     "bench_pages",
     "bench_acts",
     "bench_gateway",

@@ -20,6 +20,12 @@ def resident_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_MB
 
 
+def peak_mb(pid: int) -> float:
+    """The most memory that a process has had in use (resident) since it began, in MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+
 def _fields(pid: int) -> list[str]:
     """The fields of /proc/PID/stat from the third on: the second, the name, may hold blanks."""
     try:

@@ -166,6 +166,7 @@ def test_a_partner_is_added_with_file_topics_rights_and_a_password_that_is_shown
         assert told in added.out
     written = (site.config_dir / "partners" / "gamma.yaml").read_text()
     assert password not in written
+    assert added.out.count(password) == 1, "the rest is handed over by another way"
     made = load_configuration(site.config_dir).partners["gamma"]
     assert (made.contacts, made.expected_delay_days) == ({"duty-officer": "duty@example.org"}, 2.0)
     assert made.coverage[0].within == {"region": "south"}
@@ -181,6 +182,31 @@ def test_a_file_that_exists_is_never_overwritten(run: Run, site: Site) -> None:
     done = run("partners", "add", "alpha", *ADD, *COVERS)
     assert (done.code, "exists already" in done.err) == (2, True)
     assert path.read_bytes() == before
+
+
+def test_an_attempt_that_the_brokers_turn_away_writes_nothing_and_can_be_repeated(
+    run: Run, site: Site
+) -> None:
+    site.act_as(site.kafka.admin, "wrong")
+    assert run("partners", "add", "gamma", *ADD, *COVERS).code == 2
+    site.act_as(Brokers("127.0.0.1:1", "sasl-tls", site.kafka.ca_file, "admin", "wrong"))
+    assert run("partners", "add", "gamma", *ADD, *COVERS).code == 2
+    site.act_as(Brokers("127.0.0.1:1"))
+    assert run("partners", "add", "gamma", *ADD, *COVERS).code == 2
+    site.act_as(site.kafka.admin)
+    password_in(run("partners", "add", "gamma", *ADD, *COVERS))
+
+
+def test_receipts_are_handed_over_where_they_are_asked_for(run: Run, site: Site) -> None:
+    without = run("partners", "add", "gamma", *ADD, *COVERS).out
+    assert "receipts      none" in without
+    assert "receipts.v1.gamma," not in without
+    assert run("partners", "remove", "gamma", "--yes").code == 0
+    added = run("partners", "add", "gamma", *ADD, *COVERS, "--receipts").out
+    receipts = site.topic("receipts.v1.gamma")
+    assert f"receipts      {receipts}, read in the group {receipts}" in added
+    assert load_configuration(site.config_dir).partners["gamma"].receipts
+    assert f"\n{receipts}\n" in added, "the topic is made"
 
 
 @pytest.mark.parametrize(
@@ -441,10 +467,10 @@ def test_what_is_handed_over_lets_kafkas_own_java_client_publish(
     run: Run, site: Site, tmp_path: Path
 ) -> None:
     added = run("partners", "add", "gamma", *ADD, *COVERS)
-    password_in(added)
     properties = re.search(r"^bootstrap\.servers.*?\n\n", added.out, re.MULTILINE | re.DOTALL)
     assert properties is not None
-    (tmp_path / "client.properties").write_text(properties[0])
+    completed = properties[0].replace('"PASSWORD"', f'"{password_in(added)}"')
+    (tmp_path / "client.properties").write_text(completed)
     (tmp_path / "ca.pem").write_bytes(site.kafka.ca_file.read_bytes())
     sent = subprocess.run(
         [

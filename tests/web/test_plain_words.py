@@ -55,3 +55,14 @@ def test_what_a_form_lacks_is_to_be_chosen_and_not_sent() -> None:
     )
     placed = by_field(faults, form_groups("incident"))
     assert [placed[field][0].fix for field in ("status", "reported_at")] == ["Choose one", "Give the day"]
+
+
+def test_a_mistake_does_not_say_again_what_stands_above_its_question() -> None:
+    groups = form_groups("incident")
+    [age] = [field for group in groups for field in group.fields if field.path == "age"]
+    fix = "Send the age in whole years, a number from 0 to 120, or null where it is unknown"
+    placed = by_field(
+        (Fault(RefusalCode.INVALID_VALUE, "age", "The value must be a whole number", fix),), groups
+    )
+    assert (placed["age"][0].rule, placed["age"][0].fix) == ("This must be a whole number", "")
+    assert "leave it empty" in age.hint

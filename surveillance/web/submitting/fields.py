@@ -159,11 +159,18 @@ def by_field(faults: tuple[Fault, ...], groups: tuple[FormGroup, ...]) -> dict[s
     names = {path: field.label for path, field in asked.items()}
     placed: dict[str, list[Fault]] = {}
     for fault in faults:
-        said = plainly(fault, names)
-        if fault.code is RefusalCode.MISSING_FIELD and (field := asked.get(fault.field)):
-            said = replace(said, fix=_ANSWERS.get(field.kind, said.fix))
+        said, field = plainly(fault, names), asked.get(fault.field)
+        if field is not None:
+            said = replace(said, fix=_fix(said, field))
         placed.setdefault(_question(fault.field, list(asked)), []).append(said)
     return placed
+
+
+def _fix(fault: Fault, field: FormField) -> str:
+    """Nothing where it would say again what stands above the question."""
+    if fault.code is RefusalCode.MISSING_FIELD and field.kind in _ANSWERS:
+        return _ANSWERS[field.kind]
+    return "" if fault.fix.removeprefix("Give ").lower() == field.hint.lower() else fault.fix
 
 
 def _question(field: str, paths: list[str]) -> str:

@@ -221,6 +221,9 @@ def fingerprint(directory: Path) -> str:
 
 def load_configuration(directory: Path) -> Configuration:
     """Loads everything below `directory`; raises ConfigError with every fault: file, key, problem, fix."""
+    if not directory.is_dir():
+        fix = "Name that of the configuration (SURVEILLANCE_CONFIG_DIR), or run the command beside it"
+        raise ConfigError([ConfigFault(str(directory), "", "there is no such directory", fix)])
     faults: list[ConfigFault] = []
     scopes = _collect(faults, lambda: load_scopes(directory, settings=tuple(Settings.model_fields)))
     regions = {scope.id: _collect_region(faults, scope, directory) for scope in scopes.values()}

@@ -154,6 +154,9 @@ def _register() -> Iterator[Register]:
         store.close()
 
 
+_GRANT_FORM = "ROLE, ROLE:SCOPES:USE_CASES, or partner:SCOPES:USE_CASES:PARTNERS; * is all"
+
+
 def _grants(texts: list[str], known: bool = True) -> list[Grant]:
     """The grants, of scopes, use cases and partners that the configuration knows."""
     try:
@@ -163,13 +166,20 @@ def _grants(texts: list[str], known: bool = True) -> list[Grant]:
     if not known or all(g.scopes is None and g.use_cases is None and g.partners is None for g in grants):
         return grants
     configuration = load_configuration(Settings().config_dir)
+    known_names = {
+        "scope": tuple(configuration.regions),
+        "use case": tuple(configuration.use_cases),
+        "partner": tuple(configuration.partners),
+    }
     for one in grants:
-        unknown = (one.scopes or frozenset()) - set(configuration.regions)
-        unknown |= (one.use_cases or frozenset()) - set(configuration.use_cases)
-        unknown |= (one.partners or frozenset()) - set(configuration.partners)
-        if unknown:
-            there = ", ".join([*configuration.regions, *configuration.use_cases, *configuration.partners])
-            raise Mistake(f"--grant {one}: there is no {', '.join(sorted(unknown))}; there are: {there}")
+        for (kind, there), named in zip(
+            known_names.items(), (one.scopes, one.use_cases, one.partners), strict=True
+        ):
+            if unknown := sorted((named or frozenset()) - set(there)):
+                raise Mistake(
+                    f"--grant {one}: there is no {kind} {', '.join(unknown)}; there are: {', '.join(there)}. "
+                    f"A grant is {_GRANT_FORM}"
+                )
     return grants
 
 

@@ -24,7 +24,7 @@ def hand_over(
     for name, value in _facts(partner, configuration, prefix, brokers, password):
         typer.echo(f"  {name:<14}{value}")
     typer.echo("\nclient.properties, for any Java client and Kafka's own tools:\n")
-    typer.echo(client_properties(brokers, partner_user(partner.id), password or _PASSWORD))
+    typer.echo(client_properties(brokers, partner_user(partner.id)))
     if password is not None:
         typer.echo("The password is shown this once and kept nowhere. Send it by another way than the rest.")
 
@@ -34,18 +34,24 @@ def _facts(
 ) -> list[tuple[str, object]]:
     history = [name for name in partner_topics(partner.id, configuration, prefix) if "backfill." in name]
     live = [name for name in partner_topics(partner.id, configuration, prefix) if name not in history]
-    receipts = receipts_topic(partner.id, prefix)
     return [
         ("brokers", brokers),
         *_credential(partner_user(partner.id), brokers, password),
         ("topics", ", ".join(live)),
         ("history", ", ".join(history)),
-        ("receipts", f"{receipts}, read in the group {receipts}"),
+        ("receipts", _receipts(partner, prefix)),
         ("contract", "surveillance contract --out contract (AsyncAPI and JSON Schema)"),
         ("organisation", f'every event says "reporter_org": "{partner.organisation}"'),
         ("first", 'a test record: an envelope with "test": true, checked and answered, never counted'),
         ("guide", "docs/partners/kafka.md"),
     ]
+
+
+def _receipts(partner: Partner, prefix: str) -> str:
+    if not partner.receipts:
+        return "none; `receipts: true` in its file and surveillance topics create give it a topic of them"
+    topic = receipts_topic(partner.id, prefix)
+    return f"{topic}, read in the group {topic}"
 
 
 def _credential(user: str, brokers: Brokers, password: str | None) -> list[tuple[str, object]]:
@@ -61,9 +67,10 @@ def _credential(user: str, brokers: Brokers, password: str | None) -> list[tuple
     ]
 
 
-def client_properties(brokers: Brokers, user: str, password: str) -> str:
-    """The settings of a producer that loses nothing and doubles nothing by itself."""
-    login = f'required username="{user}" password="{password}";'
+def client_properties(brokers: Brokers, user: str) -> str:
+    """The settings of a producer that loses nothing and doubles nothing by itself. Its password is not in
+    it, since that goes another way: the partner puts it in the place of PASSWORD."""
+    login = f'required username="{user}" password="{_PASSWORD}";'
     lines = [f"bootstrap.servers={brokers}", "acks=all", "enable.idempotence=true", "linger.ms=5"]
     if brokers.security == "sasl-tls":
         lines += [

@@ -18,8 +18,10 @@ from surveillance.cli.operate import topic_specs
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.events.fields import ReporterType
 from surveillance.identity import partner_user
-from surveillance.kafka.access import has_password, set_password
+from surveillance.kafka.access import has_password, list_rules, set_password
 from surveillance.kafka.admin import create_topics
+from surveillance.kafka.brokers import Brokers
+from surveillance.kafka.knock import BrokerUnreachable, knock
 from surveillance.settings import Settings
 from surveillance.store import test_records
 from surveillance.store.database import Store
@@ -52,6 +54,7 @@ def add(
     silence_after_hours: Annotated[float, typer.Option(help="When its silence is told.")] = 72.0,
     contact: Annotated[list[str] | None, typer.Option(help="ROLE=ADDRESS, of roles only.")] = None,
     title: Annotated[str | None, typer.Option(help="Its name for people; else its id.")] = None,
+    receipts: Annotated[bool, typer.Option("--receipts", help="Answer it on a topic too.")] = False,
     file_only: Annotated[bool, typer.Option("--file-only", help="Write the file; no broker.")] = False,
 ) -> None:
     """Add a partner: its file, topics, rights and password. Prints once what to hand over."""
@@ -66,10 +69,13 @@ def add(
         "coverage": [{"areas": areas, "within": _pairs("within", within), "since": since.date()}],
         "expected_delay_days": expected_delay_days,
         "silence_after_hours": silence_after_hours,
+        "receipts": receipts,
         "contacts": _pairs("contact", contact),
     }
     made = _check(content, configuration)
     brokers = settings.kafka  # what is wrong with it is told before anything is written
+    if not file_only:
+        _ask(brokers)
     path = _write(made, settings.config_dir)
     typer.echo(f"{path}: written")
     if file_only:
@@ -153,6 +159,14 @@ def list_tests(partner: str, limit: Annotated[int, typer.Option(help="So many.")
         typer.echo(f"{place}: {'would be accepted: ' + one.record_id if one.record_id else 'refused'}")
         for fault in one.faults:
             typer.echo(f"  {fault.field}: {fault.rule}. {fault.fix}")
+
+
+def _ask(brokers: Brokers) -> None:
+    """Raises what would else stop the command half way, with the file written: it could not be repeated."""
+    if brokers.security == "sasl-tls":
+        list_rules(brokers)
+    elif not knock(brokers):
+        raise BrokerUnreachable(f"no Kafka broker answers at {brokers}")
 
 
 def _open_up(partner: Partner, configuration: Configuration, settings: Settings) -> str | None:

@@ -3,7 +3,10 @@
 import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -18,6 +21,8 @@ SAVE_AS_UTF8 = (
 )
 _DELIMITERS = (",", ";", "\t")
 _SEPARATOR = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)  # a first line that Excel understands
+HEADER_WITHIN_ROWS = 20  # titles and notes above it are fewer
+_PDF = b"%PDF"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -48,23 +53,36 @@ def row_fault(code: RefusalCode, rule: str, fix: str) -> Fault:
 
 
 def csv_table(path: Path) -> Table:
-    """A CSV file; raises ColumnsError where its first line is no header of UTF-8 text."""
+    """A CSV file. Its header is the first line with more than one filled cell: a title above it is no header.
+
+    Raises ColumnsError where there is no header of UTF-8 text.
+    """
     with path.open("rb") as file:
-        begins = file.read(2)
+        begins = file.read(4)
+    if begins == _PDF:
+        raise ColumnsError(["the file: is a PDF; send the spreadsheet that it was made of"])
     with _open(path) as file:
         first = file.readline(MAX_BYTES)
-        if begins in _UTF_16 or "\0" in first:
+        if begins[:2] in _UTF_16 or "\0" in first:
             raise ColumnsError(["the file: is UTF-16 (`Unicode text`); save it as `CSV UTF-8`"])
         said = _SEPARATOR.fullmatch(first)
-        delimiter = said[1] if said else max(_DELIMITERS, key=lambda sign: len(_names(first, sign)))
-        if said is None:
-            file.seek(0)
-        names = _names_at(file, delimiter)
+    delimiter = said[1] if said else _delimiter(path)
+    above, names = _header(path, delimiter, after=1 if said else 0)
     if not names:
         raise ColumnsError(["the file: its first line must be a header with the names of its columns"])
     if not _is_text(names):
         raise ColumnsError([f"the file: its header is not UTF-8 text. {SAVE_AS_UTF8}"])
-    return Table(tuple(names), lambda: _lines(path, delimiter, len(names), above=1 if said else 0))
+    return Table(tuple(names), lambda: _lines(path, delimiter, len(names), above))
+
+
+def _delimiter(path: Path) -> str:
+    """The sign that makes the most cells of the first line that it makes more than a title of."""
+    with _open(path) as file:
+        for line in islice(_bounded(file), HEADER_WITHIN_ROWS):
+            sign = max(_DELIMITERS, key=partial(_width, line))
+            if _filled(_names(line, sign)) > 1:
+                return sign
+    return _DELIMITERS[0]
 
 
 def _names(line: str, delimiter: str) -> list[str]:
@@ -74,15 +92,31 @@ def _names(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _names_at(file: TextIO, delimiter: str) -> list[str]:
-    """The header, which may have line breaks in quotes."""
-    try:
-        return [name.strip() for name in next(csv.reader(_bounded(file), delimiter=delimiter, strict=True))]
-    except (csv.Error, StopIteration):
-        return []
+def _width(line: str, delimiter: str) -> int:
+    return len(_names(line, delimiter))
 
 
-def _lines(path: Path, delimiter: str, width: int, above: int = 0) -> Iterator[Line]:
+def _filled(cells: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in cells)
+
+
+def _header(path: Path, delimiter: str, after: int) -> tuple[int, list[str]]:
+    """How many rows stand above the header, and its names, which may have line breaks in quotes. Where no
+    row has two, it is the first that has one."""
+    single: tuple[int, list[str]] = (after, [])
+    with _open(path) as file:
+        rows = csv.reader(_bounded(file), delimiter=delimiter, strict=True)
+        with suppress(csv.Error):
+            for above, cells in enumerate(islice(rows, HEADER_WITHIN_ROWS + after)):
+                names = [name.strip() for name in cells]
+                if above >= after and _filled(names) > 1:
+                    return above, names
+                if above >= after and _filled(names) and not single[1]:
+                    single = above, names
+    return single
+
+
+def _lines(path: Path, delimiter: str, width: int, above: int) -> Iterator[Line]:
     with _open(path) as file:
         rows = csv.reader(_bounded(file), delimiter=delimiter, strict=True)
         for _ in range(above + 1):

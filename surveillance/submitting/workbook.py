@@ -17,12 +17,11 @@ from openpyxl import load_workbook
 
 from surveillance.events.columns import ColumnsError
 from surveillance.events.refusal import Fault, RefusalCode
-from surveillance.submitting.table import Line, Table, row_fault
+from surveillance.submitting.table import HEADER_WITHIN_ROWS, Line, Table, row_fault
 
 MOST_PARTS = 2_000
 MOST_UNPACKED_BYTES = 400_000_000
 MOST_SHARED_BYTES = 64_000_000  # texts that cells share: openpyxl holds these in memory
-HEADER_WITHIN_ROWS = 20
 MOST_ROWS = 1_048_576
 _SHARED = "xl/sharedStrings.xml"
 _FORMULA = (b"<f>", b"<f ")

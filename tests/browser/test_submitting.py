@@ -78,7 +78,7 @@ def test_a_file_is_dropped_and_its_columns_chosen_and_a_form_says_what_is_wrong(
         page.locator("main table >> text=reported_at").first.wait_for()
         page.select_option("[name=reported_at]", "Told")
         page.click("text=Read it again")
-        page.locator("main table >> text=This field is required").first.wait_for()  # the category still
+        page.locator("main table >> text=This is needed").first.wait_for()  # the category still
         assert page.locator("select[name=reported_at]").input_value() == "Told"
         page.goto(f"{address}/partners/alpha/records/new")
         faultless(seen)

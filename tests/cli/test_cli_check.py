@@ -23,6 +23,16 @@ def test_a_directory_can_be_named(run: Run, tmp_path: Path) -> None:
     assert (done.code, "1 use cases, 2 partners, 2 scopes" in done.words) == (0, True)
 
 
+def test_a_directory_that_is_not_there_is_told_as_such_with_the_setting_that_names_it(
+    run: Run, tmp_path: Path
+) -> None:
+    done = run("check", "--config-dir", tmp_path / "nowhere")
+    assert done.code == 2
+    assert f"{tmp_path / 'nowhere'}: there is no such directory" in done.words
+    assert "SURVEILLANCE_CONFIG_DIR" in done.words
+    assert "surveillance.yaml" not in done.words
+
+
 def test_every_mistake_is_told_with_file_key_and_fix(run: Run, tmp_path: Path) -> None:
     house = write_house(tmp_path / "planet", scopes=["north", "nowhere"], receivers=["alerts-topic", "mail"])
     (house / "partners" / "beta.yaml").write_text("id: beta\ntopcis: [incidents]\n")

@@ -166,6 +166,7 @@ def test_a_partner_is_added_with_file_topics_rights_and_a_password_that_is_shown
         assert told in added.out
     written = (site.config_dir / "partners" / "gamma.yaml").read_text()
     assert password not in written
+    assert added.out.count(password) == 1, "the rest is handed over by another way"
     made = load_configuration(site.config_dir).partners["gamma"]
     assert (made.contacts, made.expected_delay_days) == ({"duty-officer": "duty@example.org"}, 2.0)
     assert made.coverage[0].within == {"region": "south"}
@@ -181,6 +182,31 @@ def test_a_file_that_exists_is_never_overwritten(run: Run, site: Site) -> None:
     done = run("partners", "add", "alpha", *ADD, *COVERS)
     assert (done.code, "exists already" in done.err) == (2, True)
     assert path.read_bytes() == before
+
+
+def test_an_attempt_that_the_brokers_turn_away_writes_nothing_and_can_be_repeated(
+    run: Run, site: Site
+) -> None:
+    site.act_as(site.kafka.admin, "wrong")
+    assert run("partners", "add", "gamma", *ADD, *COVERS).code == 2
+    site.act_as(Brokers("127.0.0.1:1", "sasl-tls", site.kafka.ca_file, "admin", "wrong"))
+    assert run("partners", "add", "gamma", *ADD, *COVERS).code == 2
+    site.act_as(Brokers("127.0.0.1:1"))
+    assert run("partners", "add", "gamma", *ADD, *COVERS).code == 2
+    site.act_as(site.kafka.admin)
+    password_in(run("partners", "add", "gamma", *ADD, *COVERS))
+
+
+def test_receipts_are_handed_over_where_they_are_asked_for(run: Run, site: Site) -> None:
+    without = run("partners", "add", "gamma", *ADD, *COVERS).out
+    assert "receipts      none" in without
+    assert "receipts.v1.gamma," not in without
+    assert run("partners", "remove", "gamma", "--yes").code == 0
+    added = run("partners", "add", "gamma", *ADD, *COVERS, "--receipts").out
+    receipts = site.topic("receipts.v1.gamma")
+    assert f"receipts      {receipts}, read in the group {receipts}" in added
+    assert load_configuration(site.config_dir).partners["gamma"].receipts
+    assert f"\n{receipts}\n" in added, "the topic is made"
 
 
 @pytest.mark.parametrize(
@@ -441,10 +467,10 @@ def test_what_is_handed_over_lets_kafkas_own_java_client_publish(
     run: Run, site: Site, tmp_path: Path
 ) -> None:
     added = run("partners", "add", "gamma", *ADD, *COVERS)
-    password_in(added)
     properties = re.search(r"^bootstrap\.servers.*?\n\n", added.out, re.MULTILINE | re.DOTALL)
     assert properties is not None
-    (tmp_path / "client.properties").write_text(properties[0])
+    completed = properties[0].replace('"PASSWORD"', f'"{password_in(added)}"')
+    (tmp_path / "client.properties").write_text(completed)
     (tmp_path / "ca.pem").write_bytes(site.kafka.ca_file.read_bytes())
     sent = subprocess.run(
         [
@@ -461,34 +487,45 @@ def test_what_is_handed_over_lets_kafkas_own_java_client_publish(
 
 
 @pytest.mark.slow
-def test_the_program_of_the_guide_sends_a_test_record_as_it_is_written(
+def test_the_programs_of_the_guide_send_a_test_record_and_read_its_receipt_as_they_are_written(
     run: Run, site: Site, tmp_path: Path
 ) -> None:
-    password = password_in(run("partners", "add", "gamma", *ADD, *COVERS))
+    added = run("partners", "add", "gamma", *ADD, *COVERS, "--receipts")
     guide = (ROOT / "docs" / "partners" / "kafka.md").read_text()
-    [program] = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
-    (tmp_path / "first.py").write_text(program)
+    first, answers = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "first.py").write_text(first)
+    # The guide's topics have no prefix; nothing else is changed.
+    (tmp_path / "answers.py").write_text(answers.replace('"receipts.v1.', f'"{site.topic("receipts.v1.")}'))
     (tmp_path / "ca.pem").write_bytes(site.kafka.ca_file.read_bytes())
     known = {
         "BROKERS": site.kafka.address,
         "KAFKA_USER": "partner.gamma",
-        "KAFKA_PASSWORD": password,
+        "KAFKA_PASSWORD": password_in(added),
         "TOPIC": site.topic("incidents.v1.gamma"),
         "ORGANISATION": "CLINIC-GAMMA",
     }
     assert all(f"{name}=" in guide or f"read -rs {name}" in guide for name in known)
-    sent = subprocess.run(
-        [sys.executable, "first.py"],
-        cwd=tmp_path,
+    sent = run_program("first.py", tmp_path, known)
+    assert sent.stdout.strip() == "taken at offset 0", sent.stderr[-1000:]
+    [taken] = read_range(site.kafka.admin, known["TOPIC"], 0, 0, 1).messages
+    source = Source("incident", "gamma")
+    assert decode_message(taken.value, source, "CLINIC-GAMMA", taken.received_at).test
+    with Publisher(site.kafka.admin) as publisher:
+        publisher.publish_and_wait(site.topic("receipts.v1.gamma"), b"k", b'{"outcome": "test"}')
+    assert run_program("answers.py", tmp_path, known).stdout.strip() == '{"outcome": "test"}'
+    wrong = run_program("first.py", tmp_path, {**known, "KAFKA_PASSWORD": "wrong"})
+    assert "SaslAuthenticationFailedError" in wrong.stderr.splitlines()[0], "the guide says it is the reason"
+
+
+def run_program(name: str, folder: Path, known: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, name],
+        cwd=folder,
         env={"PATH": os.environ["PATH"], **known},
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert sent.stdout.strip() == "taken at offset 0", sent.stderr[-1000:]
-    [taken] = read_range(site.kafka.admin, known["TOPIC"], 0, 0, 1).messages
-    source = Source("incident", "gamma")
-    assert decode_message(taken.value, source, "CLINIC-GAMMA", taken.received_at).test
 
 
 def test_the_written_file_is_read_as_any_other(run: Run, site: Site) -> None:

@@ -225,6 +225,9 @@ def test_tab_separated_files_are_tables_too(tmp_path):
     assert faults(row) == []
 
 
+SMALL_ROW = ("a", "2024-01-02", "5", "A")
+
+
 @pytest.mark.parametrize(
     ("header", "columns", "named"),
     [
@@ -240,7 +243,8 @@ def test_tab_separated_files_are_tables_too(tmp_path):
     ],
 )
 def test_a_mapping_that_does_not_fit_is_told_before_the_first_row(tmp_path, header, columns, named):
-    path = table(tmp_path, f"{header}\na,2024-01-02,5,A\n" if header else "")
+    row = "|".join(SMALL_ROW) if "|" in header else ",".join(SMALL_ROW)
+    path = table(tmp_path, f"{header}\n{row}\n" if header else "")
     with pytest.raises(ColumnsError, match=named):
         read_rows(path, columns, DEFAULTS, kind="incident", zone=BERLIN)
 

@@ -274,3 +274,21 @@ def test_whatever_stands_in_its_cells_every_row_is_an_event_or_has_faults_withou
             assert row.outgoing.key == said["record_id"].encode()
             assert row.outgoing.id == f"{said['record_id']}@{said['version']}"
             assert b"9434765919" not in row.outgoing.value
+
+
+@pytest.mark.parametrize(
+    "above", ["Incidents of March\n\n", "Incidents, March;;;;\n;;;;\n", '"Made of\nMarch"\n', "\n"]
+)
+def test_a_title_above_the_header_of_a_csv_is_no_header(
+    configuration: Configuration, tmp_path: Path, above: str
+) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_text(above + "Case No;Seen;Told;Crater;Age\nc-1;2024-03-01;2024-03-02;n1;34\n")
+    (row,) = judged(configuration, path)
+    assert (row.line, payload(row)["record_id"]) == (above.count("\n") + 2, "c-1")
+
+
+def test_a_pdf_is_told_as_one(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_bytes(b"%PDF-1.4\n1 0 obj, 2\n")
+    with pytest.raises(ColumnsError, match="is a PDF; send the spreadsheet"):
+        open_table(tmp_path / "cases.csv", Shape.CSV)

@@ -6,15 +6,18 @@ from functools import cache
 
 from surveillance.events.decode import event_model
 from surveillance.events.known_fields import known_fields
-from surveillance.events.refusal import Fault
+from surveillance.events.refusal import Fault, RefusalCode
 from surveillance.events.topics import Kind
 from surveillance.use_case.fields import field_paths
 from surveillance.use_case.model import UseCase
+from surveillance.web.submitting.plainly import in_plain_words, plainly
 from surveillance.web.words import spaced, title
 
 # What the sender need not say: the organisation is that of the partner.
 _NOT_ASKED = frozenset({"reporter_org"})
 _COMPLETED = _NOT_ASKED | {"version", "action", "occurred_to", "occurred_precision"}
+# What mends a question that was left empty; what is typed has the words of the contract.
+_ANSWERS = {"choice": "Choose one", "time": "Give the day"}
 # Where they stand on the page; a field that is in none of these stands in the last.
 _GROUPS: Mapping[str, str] = {
     "The record": "record_id encounter_id version action status category merged_into",
@@ -32,6 +35,13 @@ _LABELS = {
     "age": "Age in years",
     "occurred_from": "Occurred, from",
     "occurred_to": "Occurred, to",
+    "residence_area.code": "Where the person lived: area code",
+    "residence_area.postcode": "Where the person lived: postcode",
+    "residence_area.missing": "Where the person lived: why there is none",
+    "incident_area.code": "Where it happened: area code",
+    "incident_area.postcode": "Where it happened: postcode",
+    "incident_area.missing": "Where it happened: why there is none",
+    "point.uncertainty_m": "Point: uncertainty in metres",
 }
 
 
@@ -143,12 +153,24 @@ def required_fields(kind: Kind) -> frozenset[str]:
 
 
 def by_field(faults: tuple[Fault, ...], groups: tuple[FormGroup, ...]) -> dict[str, list[Fault]]:
-    """Faults by the question that they stand beside: that of the field, or the first one below it."""
-    paths = [field.path for group in groups for field in group.every]
+    """Faults in plain words by the question that they stand beside: that of the field, or the first one below
+    it."""
+    asked = {field.path: field for group in groups for field in group.every}
+    names = {path: field.label for path, field in asked.items()}
     placed: dict[str, list[Fault]] = {}
     for fault in faults:
-        placed.setdefault(_question(fault.field, paths), []).append(fault)
+        said, field = plainly(fault, names), asked.get(fault.field)
+        if field is not None:
+            said = replace(said, fix=_fix(said, field))
+        placed.setdefault(_question(fault.field, list(asked)), []).append(said)
     return placed
+
+
+def _fix(fault: Fault, field: FormField) -> str:
+    """Nothing where it would say again what stands above the question."""
+    if fault.code is RefusalCode.MISSING_FIELD and field.kind in _ANSWERS:
+        return _ANSWERS[field.kind]
+    return "" if fault.fix.removeprefix("Give ").lower() == field.hint.lower() else fault.fix
 
 
 def _question(field: str, paths: list[str]) -> str:
@@ -193,4 +215,4 @@ def _hint(words: str, has_choices: bool, is_time: bool) -> str:
     said = words.partition(", one of: ")[0] if has_choices else words
     if is_time:
         said = said.partition(" as date, time")[0]
-    return said[:1].upper() + said[1:]
+    return in_plain_words(said, {})

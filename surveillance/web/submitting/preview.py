@@ -16,6 +16,7 @@ from surveillance.submitting.gateway import Gateway, Refusal
 from surveillance.submitting.rows import open_table
 from surveillance.web import words
 from surveillance.web.submitting.fields import label_of, required_fields
+from surveillance.web.submitting.plainly import in_plain_words, plainly
 from surveillance.web.submitting.uploads import Outcome, Upload, find_outcome, keep_outcome
 
 ROWS = 5
@@ -76,7 +77,7 @@ def preview(gateway: Gateway, feed: Feed, upload: Upload) -> Preview:
         outcome = _outcome(gateway, chosen, upload)
     except ColumnsError as error:
         outcome = replace(nothing, problems=error.problems)
-    refusal, problems = outcome.refusal, outcome.problems
+    refusal, problems = _told(outcome.refusal, chosen), outcome.problems
     rows = [] if problems else list(_first_rows(chosen))
     paths = tuple(dict.fromkeys(path for _, values in rows for path in values))
     return Preview(
@@ -88,6 +89,17 @@ def preview(gateway: Gateway, feed: Feed, upload: Upload) -> Preview:
         notes=notes,
         problems=problems,
         refusal=refusal,
+    )
+
+
+def _told(refusal: Refusal, feed: Feed) -> Refusal:
+    """The faults of a table in plain words, with its own columns; JSON is told in those of the contract."""
+    if not feed.shape.is_table:
+        return refusal
+    names = {path: label_of(path) for path in known_fields(event_model(feed.kind))}
+    names |= {path: column for path, column in feed.columns.items() if not column.startswith("=")}
+    return replace(
+        refusal, faults=tuple(replace(row, fault=plainly(row.fault, names)) for row in refusal.faults)
     )
 
 
@@ -123,7 +135,7 @@ def _choices(feed: Feed) -> tuple[FieldChoice, ...]:
         FieldChoice(
             path=path,
             label=label_of(path),
-            hint=hint,
+            hint=in_plain_words(hint, {}),
             required=path in required,
             column="" if (column := feed.columns.get(path, "")).startswith("=") else column,
             constant=column[1:] if column.startswith("=") else "",

@@ -8,7 +8,9 @@ acknowledgement. So what it takes for one message is a chunk of them, all of one
 that of the last; to acknowledge it acknowledges all of them.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +31,15 @@ def transport_waiting(fetch_wait_ms: int) -> type[driver.Transport]:
             # aiokafka hands this to its fetcher when the consumer starts, which is later.
             consumer._fetch_max_wait_ms = fetch_wait_ms
             return consumer
+
+        async def on_thread_stop(self) -> None:
+            """Ends though aiokafka's consumer is cancelled while it closes, as it is by a fetch on its way to
+            a broker that has just gone: nobody would be told that the thread has ended, and wait for ever."""
+            with suppress(asyncio.CancelledError):
+                await super().on_thread_stop()
+                return
+            if self._consumer is not None:
+                await self._consumer._client.close()
 
     class Consumer(driver.Consumer):
         logger = driver.logger

@@ -129,7 +129,7 @@ def web() -> None:
         }
         with _port("web_metrics_port", settings.web_metrics_port):
             serve_metrics(settings, settings.web_metrics_port, WEB, ready=ready)
-    tell_of_first_account(settings)
+    _wait_for_database(lambda: tell_of_first_account(settings))
     _keep_what_is_loaded()
     threading.Thread(target=pages.state.warm, daemon=True).start()
     stop = threading.Event()

@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 
 from postgresql_server import PostgresqlServer
 from surveillance.kafka.broker import EmbeddedBroker
+from surveillance.kafka.ports import free_port
 
 
 @pytest.mark.postgresql
@@ -43,6 +44,42 @@ def test_a_worker_started_without_its_database_waits_for_it(
         line.mend()
         fleet.wait_until(fleet.all_handled, 60, "every offset is in the ledger")
         fleet.stop_all()
+
+
+@pytest.mark.postgresql
+@pytest.mark.slow
+def test_pages_started_without_their_database_wait_for_it(
+    embedded_broker: EmbeddedBroker,
+    postgresql_server: PostgresqlServer,
+    fresh_postgresql: Callable[[str], str],
+    new_topic: Callable[[str], str],
+    tmp_path: Path,
+) -> None:
+    url = fresh_postgresql("template0")
+    port = free_port()
+    options = {
+        "web_port": port,
+        "web_url": f"http://127.0.0.1:{port}",
+        "audit_key": "known to this test " * 3,
+    }
+    with (
+        Line(postgresql_server.directory / ".s.PGSQL.5432") as line,
+        Fleet(
+            tmp_path,
+            embedded_broker.address,
+            url,
+            new_topic(""),
+            worker_url=f"postgresql+psycopg://postgres@127.0.0.1:{line.port}/{make_url(url).database}",
+            options={**options, "spool_dir": tmp_path / "spool"},
+        ) as fleet,
+    ):
+        line.cut()
+        fleet.start("pages", "web")
+        fleet.wait_until(lambda: "waiting for the database" in fleet.log_tail("pages"), 60, "they wait")
+        fleet.check()
+        line.mend()
+        fleet.wait_until_reading("pages")
+        fleet.end("pages", (0,))
 
 
 @pytest.mark.postgresql

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from plugins.kafka_harness import JARS_SECONDS, ROOT
+from plugins.jars import JARS_SECONDS, copy_jars
+from plugins.kafka_harness import ROOT
 
 POM = ROOT / "tests" / "helm" / "pom.xml"
 LIBS = ROOT / ".cache" / "helm-libs"
@@ -29,23 +30,7 @@ class HelmRefuses(ValueError):
 
 def fetch_helm() -> None:
     """Copies the jars into .cache, once; raises HelmAbsent saying what is missing."""
-    if shutil.which("java") is None:
-        raise HelmAbsent("java is not installed (Java 17 or later)")
-    if (LIBS / "complete").exists():
-        return
-    if shutil.which("mvn") is None:
-        raise HelmAbsent("mvn (Maven) is not installed, and .cache/helm-libs holds no Helm")
-    copy = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
-    done = subprocess.run(
-        [*copy, f"-DoutputDirectory={LIBS}", "-DincludeScope=runtime"],
-        capture_output=True,
-        text=True,
-        timeout=JARS_SECONDS,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise HelmAbsent(f"Maven could not copy Helm's jars: {(done.stdout + done.stderr)[-500:]}")
-    (LIBS / "complete").touch()
+    copy_jars(POM, LIBS, HelmAbsent)
 
 
 def lint(values: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from plugins.jars import copy_jars
 from surveillance.kafka.admin import wait_for_brokers
 from surveillance.kafka.brokers import Brokers
 from surveillance.kafka.knock import BrokerUnreachable
@@ -21,7 +22,7 @@ from surveillance.kafka.ports import free_port
 ROOT = Path(__file__).resolve().parents[2]
 POM = ROOT / "tests" / "kafka" / "pom.xml"
 LIBS = ROOT / ".cache" / "kafka-libs"
-JARS_SECONDS, START_SECONDS, STOP_SECONDS = 600, 180, 30  # a busy machine takes a minute to start
+START_SECONDS, STOP_SECONDS = 180, 30  # a busy machine takes a minute to start
 
 SERVER = """\
 process.roles=broker,controller
@@ -167,20 +168,4 @@ class ApacheKafka:
 
 def fetch_jars() -> None:
     """Copies Kafka's jars into .cache, once; raises KafkaAbsent saying what is missing."""
-    if shutil.which("java") is None:
-        raise KafkaAbsent("java is not installed (Java 17 or later)")
-    if (LIBS / "complete").exists():
-        return
-    if shutil.which("mvn") is None:
-        raise KafkaAbsent("mvn (Maven) is not installed, and .cache/kafka-libs holds no Kafka")
-    copy = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
-    done = subprocess.run(
-        [*copy, f"-DoutputDirectory={LIBS}", "-DincludeScope=runtime"],
-        capture_output=True,
-        text=True,
-        timeout=JARS_SECONDS,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise KafkaAbsent(f"Maven could not copy Kafka's jars: {(done.stdout + done.stderr)[-500:]}")
-    (LIBS / "complete").touch()
+    copy_jars(POM, LIBS, KafkaAbsent)

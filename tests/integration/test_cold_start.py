@@ -12,6 +12,7 @@ from fleet import SCOPE, Fleet
 from sqlalchemy import select
 from stored import USE_CASE, store_cases
 
+from benchmarks.processes import cpu_seconds
 from plugins.kafka_harness import ApacheKafka
 from surveillance.simulation.deaths import draw_deaths, police_report
 from surveillance.simulation.published import Published
@@ -19,13 +20,14 @@ from surveillance.store import line_list, tables
 
 STORED = 100_000
 DAYS = 20 * 365  # 5,000 of them are within a year, which is what an evaluation looks at
-LIMIT_SECONDS = 10.0
+LIMIT_CPU_SECONDS = 25.0
+"""Three times what it takes; with the scan to compile it would be more. Other processes do not count."""
 
 
 @pytest.mark.slow
 @pytest.mark.kafka
 @pytest.mark.postgresql
-def test_a_worker_with_100_000_cases_has_evaluated_its_first_event_within_ten_seconds(
+def test_a_worker_with_100_000_cases_evaluates_its_first_event_without_compiling_or_reading_all_of_them(
     apache_kafka: ApacheKafka,
     fresh_postgresql: Callable[[str], str],
     new_topic: Callable[[str], str],
@@ -42,13 +44,13 @@ def test_a_worker_with_100_000_cases_has_evaluated_its_first_event_within_ten_se
         began = time.monotonic()
         fleet.start("only")
         fleet.wait_until(lambda: is_evaluated(fleet), 60, "the event is evaluated")
-        seconds = time.monotonic() - began
+        seconds, used = time.monotonic() - began, cpu_seconds(fleet.pid("only"))
         with fleet.store.reading() as tx:
             assert line_list.versions_of(tx, [event.record_key])
         with capsys.disabled():
-            print(f"\nfirst event evaluated {seconds:.1f} s after the worker's start")
+            print(f"\nfirst event evaluated {seconds:.1f} s after the worker's start, {used:.1f} s of CPU")
         fleet.stop_all()
-        assert seconds < LIMIT_SECONDS
+        assert used < LIMIT_CPU_SECONDS
 
 
 def one_death(fleet: Fleet) -> Published:

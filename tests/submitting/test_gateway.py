@@ -80,11 +80,11 @@ def test_while_the_broker_is_away_submissions_wait_in_order_and_are_published_on
     configuration: Configuration, tmp_path: Path
 ) -> None:
     port = free_port()
-    made = gateway(configuration, tmp_path, f"127.0.0.1:{port}", seconds=0.5)
+    made = gateway(configuration, tmp_path, f"127.0.0.1:{port}", seconds=3.0)
     first = accepted(made, configuration, events_file(tmp_path / "1.jsonl", event("a"), event("b")))
     began = time.monotonic()
     second = accepted(made, configuration, events_file(tmp_path / "2.jsonl", event("a", version=2)))
-    assert time.monotonic() - began < 0.4, "once it is known to be away, nobody waits for it"
+    assert time.monotonic() - began < 2.0, "once it is known to be away, nobody waits for it"
     assert (first.state, second.state) == ("pending", "pending")
     assert made.state("alpha", first.id) == ("pending", 2)
     assert {stat.S_IMODE(p.stat().st_mode) for p in waiting_files(tmp_path)} == {0o600}

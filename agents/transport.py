@@ -18,6 +18,9 @@ from aiokafka import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
+from mode.threads import WorkerThread
+
+END_SECONDS = 1.0
 
 
 def transport_waiting(fetch_wait_ms: int) -> type[driver.Transport]:
@@ -25,6 +28,7 @@ def transport_waiting(fetch_wait_ms: int) -> type[driver.Transport]:
 
     class ConsumerThread(driver.AIOKafkaConsumerThread):
         logger = driver.logger
+        Worker = _Thread
 
         def _create_worker_consumer(self, transport: Any) -> Any:
             consumer = super()._create_worker_consumer(transport)
@@ -32,26 +36,66 @@ def transport_waiting(fetch_wait_ms: int) -> type[driver.Transport]:
             consumer._fetch_max_wait_ms = fetch_wait_ms
             return consumer
 
-        async def on_thread_stop(self) -> None:
-            """Ends though aiokafka's consumer is cancelled while it closes, as it is by a fetch on its way to
-            a broker that has just gone: nobody would be told that the thread has ended, and wait for ever."""
-            with suppress(asyncio.CancelledError):
-                await super().on_thread_stop()
-                return
-            if self._consumer is not None:
-                await self._consumer._client.close()
-
     class Consumer(driver.Consumer):
         logger = driver.logger
 
         def _new_consumer_thread(self) -> Any:
-            return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+            ours = asyncio.new_event_loop()  # Faust would close its own before its tasks have ended
+            return ConsumerThread(self, loop=self.loop, thread_loop=ours, beacon=self.beacon)
+
+        def abandon(self) -> None:
+            """Ends the thread where it stands, if it was begun. One that was told to stop while it started,
+            or as its broker went, may go on for ever: it kept its partitions, and its process from ending."""
+            thread = self._thread._thread
+            if thread is not None:
+                thread.abandon()
 
     class Transport(driver.Transport):
         pass
 
     Transport.Consumer = Consumer
     return Transport
+
+
+class _Thread(WorkerThread):
+    """A consumer's thread, for which nobody waits longer than he likes: Faust would, in the event loop."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.daemon = True
+        self._abandoned = False
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except asyncio.CancelledError:  # of a fetch on its way to a broker that has just gone
+            self.service.set_shutdown()
+        except RuntimeError:
+            if not self._abandoned:
+                raise
+        finally:
+            _close(self.service.thread_loop)
+
+    def stop(self) -> None:
+        """Waits for its end, within limits."""
+        self.join(END_SECONDS)
+
+    def abandon(self) -> None:
+        """Stops its event loop, whatever waits there; harmless where it has ended."""
+        self._abandoned = True
+        with suppress(RuntimeError):  # the loop is closed
+            loop = self.service.thread_loop
+            loop.call_soon_threadsafe(loop.stop)
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """Closes a loop that was stopped; its tasks have a moment to end."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=END_SECONDS))
+    loop.close()
 
 
 @dataclass(frozen=True, slots=True)

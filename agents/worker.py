@@ -139,6 +139,7 @@ async def _end(app: App, running: "asyncio.Future[None]") -> None:
         await asyncio.wait_for(app.stop(), STREAM_STOP_SECONDS)
     except Exception as error:
         log.warning("stream did not stop cleanly", error=type(error).__name__, place=place_of(error))
+    app.consumer.abandon()
     running.cancel()
     await asyncio.wait({running}, timeout=1.0)
 

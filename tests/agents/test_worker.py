@@ -13,6 +13,7 @@ import pytest
 import structlog
 from aiokafka.consumer.fetcher import Fetcher
 from fakes import FakeHouse, Place, Settings
+from mode.threads import WorkerThread
 
 from agents.worker import Worker
 from plugins.kafka_harness import ApacheKafka
@@ -132,15 +133,22 @@ def test_a_terminated_worker_ends_at_once_and_the_next_one_reads_nothing_twice(
     assert len({*stored[0], *stored[1]}) == 600
 
 
-def test_a_worker_ends_though_its_consumer_is_cancelled_while_it_closes(
-    broker_address: str, topics: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def close(_: Fetcher) -> None:
-        raise asyncio.CancelledError  # as with a fetch on its way to a broker that has just gone
+async def _cancelled(_: Fetcher) -> None:
+    raise asyncio.CancelledError  # as with a fetch on its way to a broker that has just gone
 
+
+async def _never(_: Fetcher) -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("close", [_cancelled, _never])
+def test_a_worker_ends_with_all_its_threads_however_its_consumer_closes(
+    broker_address: str, topics: list[str], monkeypatch: pytest.MonkeyPatch, close: Callable[..., object]
+) -> None:
     monkeypatch.setattr(Fetcher, "close", close)
     with working(broker_address, FakeHouse(topics)):
         pass
+    wait_until(lambda: not any(isinstance(thread, WorkerThread) for thread in threading.enumerate()))
 
 
 def test_a_worker_without_a_broker_waits_for_it(new_topic: NewTopic) -> None:

@@ -63,7 +63,8 @@ def observe(prometheus: str, directory: Path) -> Iterator[Observed]:
             _wait(lambda: _ready(stack), START_SECONDS, "the worker is ready", stack)
             time.sleep(2.5)  # every count has been seen at nought
             seen.published = _live_a_day(stack)
-            time.sleep(4)  # and is seen again, and once more
+            _wait_for_tick(seen)
+            _wait_for_tick(seen)  # began after the day was over: set every gauge from it
             yield seen
         finally:
             process.terminate()
@@ -107,6 +108,12 @@ def _live_a_day(stack: Stack) -> list[Published]:
     _wait(lambda: _handled(stack) == len(published) + 1, DAY_SECONDS, "all is stored", stack)
     _wait(lambda: _nothing_owed(stack), DAY_SECONDS, "all is evaluated and told", stack)
     return published
+
+
+def _wait_for_tick(seen: Observed) -> None:
+    since = time.time()
+    ticked = f'surveillance_step_succeeded_timestamp_seconds{{step="tick"}} > {since}'
+    _wait(lambda: bool(seen.query(ticked)), DAY_SECONDS, "the clock has ticked", seen.stack)
 
 
 def _ready(stack: Stack) -> bool:

@@ -1,6 +1,5 @@
-"""Real workers as processes, and a line to the database that can be cut: what fault tests are made of."""
+"""Real workers as processes, over a line to the database that can be cut: what fault tests are made of."""
 
-import asyncio
 import json
 import os
 import signal
@@ -9,16 +8,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sqlalchemy import make_url
+
+from chaos.line import Line
+from postgresql_server import PostgresqlServer
 from surveillance.cli.operate import topic_specs
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.kafka.admin import create_topics
-from surveillance.kafka.ports import free_port
 from surveillance.offsets import TopicLogs, count
 from surveillance.settings import Settings
 from surveillance.store import ledger, pending
@@ -232,70 +234,15 @@ def _log_line(worker: str, text: str) -> dict[str, Any]:
     return {**line, "event": str(line["event"]), "worker": worker}
 
 
-class Line:
-    """A loopback port before a server's Unix socket; `cut` ends every connection and refuses new ones."""
-
-    def __init__(self, socket_path: Path) -> None:
-        self.port = free_port()
-        self._socket_path = socket_path
-        self._open: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.mend()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.cut()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-    def cut(self) -> None:
-        """The database is unreachable from now on."""
-        self._do(self._cut())
-
-    def mend(self) -> None:
-        """The database is reachable again, on the same port."""
-        self._do(self._mend())
-
-    def _do(self, work: Any) -> None:
-        done: Future[None] = asyncio.run_coroutine_threadsafe(work, self._loop)
-        done.result(10)
-
-    async def _cut(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for end in self._open:
-            end.transport.abort()
-        await asyncio.sleep(0.1)  # every carrier notices
-
-    async def _mend(self) -> None:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_unix_connection(str(self._socket_path))
-        ends = {writer, far_writer}
-        self._open |= ends
-        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
-        self._open -= ends
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while chunk := await reader.read(65536):
-            writer.write(chunk)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.transport.abort() if writer.transport.is_closing() else writer.close()
+@contextmanager
+def fleet_over_line(
+    server: PostgresqlServer, directory: Path, brokers: str, url: str, prefix: str, options: dict[str, Any]
+) -> Iterator[tuple[Fleet, Line]]:
+    """Workers whose way to the database is a line that can be cut; this process has one of its own."""
+    with Line(server.directory / ".s.PGSQL.5432") as line:
+        over = f"postgresql+psycopg://postgres@127.0.0.1:{line.port}/{make_url(url).database}"
+        with Fleet(directory, brokers, url, prefix, over, options) as fleet:
+            yield fleet, line
 
 
 @dataclass

@@ -19,8 +19,7 @@ from accounts import (
     run_quietly,
 )
 from feed import make_mix, publish_over
-from fleet import SCOPE, Fleet, Line, Timetable
-from sqlalchemy import make_url
+from fleet import SCOPE, Timetable, fleet_over_line
 
 from plugins.kafka_harness import ApacheKafka
 from postgresql_server import PostgresqlServer
@@ -41,19 +40,10 @@ def test_nothing_is_lost_or_doubled_whatever_fails(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     url = fresh_postgresql("template0")
-    database = make_url(url).database
-    with (
-        Line(postgresql_server.directory / ".s.PGSQL.5432") as line,
-        Fleet(
-            tmp_path,
-            apache_kafka.address,
-            url,
-            new_topic(""),
-            worker_url=f"postgresql+psycopg://postgres@127.0.0.1:{line.port}/{database}",
-            # A killed worker's evaluation waits for this long.
-            options={"partitions": 4, "evaluation_lease_seconds": 30},
-        ) as fleet,
-    ):
+    brokers = apache_kafka.address
+    # A killed worker's evaluation waits for as long as its lease.
+    options = {"partitions": 4, "evaluation_lease_seconds": 30}
+    with fleet_over_line(postgresql_server, tmp_path, brokers, url, new_topic(""), options) as (fleet, line):
         sent, truth = make_mix(fleet.configuration, EVENTS)
         faults = Timetable(
             (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from feed import make_mix, publish_over
-from fleet import Fleet, Line
+from fleet import Fleet, fleet_over_line
 from sqlalchemy import make_url
 
 from postgresql_server import PostgresqlServer
@@ -23,20 +23,11 @@ def test_a_worker_started_without_its_database_waits_for_it(
     new_topic: Callable[[str], str],
     tmp_path: Path,
 ) -> None:
-    url = fresh_postgresql("template0")
-    with (
-        Line(postgresql_server.directory / ".s.PGSQL.5432") as line,
-        Fleet(
-            tmp_path,
-            embedded_broker.address,
-            url,
-            new_topic(""),
-            worker_url=f"postgresql+psycopg://postgres@127.0.0.1:{line.port}/{make_url(url).database}",
-            options={"partitions": 1},
-        ) as fleet,
-    ):
+    url, options = fresh_postgresql("template0"), {"partitions": 1}
+    brokers = embedded_broker.address
+    with fleet_over_line(postgresql_server, tmp_path, brokers, url, new_topic(""), options) as (fleet, line):
         sent, _ = make_mix(fleet.configuration, 50)
-        publish_over(embedded_broker.address, fleet.prefix, sent, 0.5)
+        publish_over(brokers, fleet.prefix, sent, 0.5)
         line.cut()
         fleet.start("only")
         time.sleep(8)
@@ -55,24 +46,14 @@ def test_pages_started_without_their_database_wait_for_it(
     new_topic: Callable[[str], str],
     tmp_path: Path,
 ) -> None:
-    url = fresh_postgresql("template0")
-    port = free_port()
+    url, port, brokers = fresh_postgresql("template0"), free_port(), embedded_broker.address
     options = {
         "web_port": port,
         "web_url": f"http://127.0.0.1:{port}",
         "audit_key": "known to this test " * 3,
+        "spool_dir": tmp_path / "spool",
     }
-    with (
-        Line(postgresql_server.directory / ".s.PGSQL.5432") as line,
-        Fleet(
-            tmp_path,
-            embedded_broker.address,
-            url,
-            new_topic(""),
-            worker_url=f"postgresql+psycopg://postgres@127.0.0.1:{line.port}/{make_url(url).database}",
-            options={**options, "spool_dir": tmp_path / "spool"},
-        ) as fleet,
-    ):
+    with fleet_over_line(postgresql_server, tmp_path, brokers, url, new_topic(""), options) as (fleet, line):
         line.cut()
         fleet.start("pages", "web")
         fleet.wait_until(lambda: "waiting for the database" in fleet.log_tail("pages"), 60, "they wait")

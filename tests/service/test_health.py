@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from integration.fleet import Line
+from chaos.line import Line
 from plugins.kafka_harness import ROOT
 from postgresql_server import PostgresqlServer
 from small_house import House, incident

@@ -9,10 +9,11 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -25,19 +26,18 @@ from surveillance.delivery.registry import open_senders, unmet_needs
 from surveillance.events.message import Message
 from surveillance.health import NEVER, Checks, Pulse
 from surveillance.intake import Intake, Readings
-from surveillance.kafka.admin import Offsets
 from surveillance.kafka.knock import BrokerUnreachable
 from surveillance.kafka.producer import DeliveryFailed
-from surveillance.kafka.reader import read_range
 from surveillance.line_list.record import RecordKey
 from surveillance.log import place_of
 from surveillance.metrics import CONFIGURATION_CHANGED
-from surveillance.offsets import TopicLogs, TopicMissing, Watch, count
+from surveillance.offsets import TopicLogs, TopicMissing, Watch
 from surveillance.pipeline import Ingested
 from surveillance.redefining import apply_definitions
+from surveillance.repairing import Repair
 from surveillance.sending import Post
 from surveillance.settings import Settings
-from surveillance.store import erasures, ledger, pending, receipts
+from surveillance.store import erasures, pending, receipts
 from surveillance.store.alerts import StaleAlert
 from surveillance.store.database import Store, transient, unstorable
 from surveillance.upkeep.daily import Daily
@@ -79,12 +79,17 @@ class Service:
     def __post_init__(self) -> None:
         self.pulse = Pulse()
         self._held: pending.Claim | None = None
-        self._unhandled: int | None = None  # of all topics, as the repair last counted them
         self._daily = Daily(self.settings, self.configuration, self.store)
         self._told_of_changes = False
         self._configured = fingerprint(self.configuration.directory)
         self._claims = pending.ClaimWatch(timedelta(seconds=self.settings.evaluation_lease_seconds))
-        self._watch = Watch(timedelta(seconds=self.settings.repair_after_seconds))
+        self.repairs = Repair(
+            store=self.store,
+            logs=self.logs,
+            watch=Watch(timedelta(seconds=self.settings.repair_after_seconds)),
+            ingest=partial(self.ingest, repaired=True),
+            answered=partial(self.pulse.beat, "broker"),
+        )
         key = self.settings.dead_letter_key
         around = Around(self.settings, self.alerts_topic.send)
         self._post = Post(open_senders(self.configuration.receivers.values(), around))
@@ -267,60 +272,9 @@ class Service:
     def repair(self) -> bool:
         """Fetches and handles what should have been handled and was not; False where nothing was."""
         with self._doing("repair"):
-            # The ledger first: what is handled while the broker answers must not look like a shorter log.
-            with self.store.reading() as tx:
-                before = ledger.positions(tx)
-            ends, now = self.logs.ends(), self.clock()
-            self.pulse.beat("broker")
-            self._settle_logs(before, ends, now)
-            with self.store.reading() as tx:
-                positions = ledger.positions(tx, ends)
-            repaired = 0
-            for place, position in positions.items():
-                owed = self._watch.owed(position, ends[place].end, now)
-                closed = sum(self._repair(place, gap) for gap in owed)
-                observe.log_position(position, ends[place].end, count(owed) - closed)
-                repaired += closed
-        self._unhandled = sum(count(ledger.gaps(p, ends[place].end)) for place, p in positions.items())
+            repaired = self.repairs.run(self.clock)
         self._succeeded("repair")
         return repaired > 0
-
-    def _settle_logs(
-        self,
-        before: Mapping[ledger.LogPlace, ledger.Position],
-        ends: Mapping[ledger.LogPlace, Offsets],
-        now: datetime,
-    ) -> None:
-        """A log that is new, or begins anew, is in the ledger before anything is owed of it."""
-        for place, offsets in ends.items():
-            known = before.get(place)
-            if known is not None and offsets.end >= known.mark:
-                continue
-            with self.store.transaction() as tx:
-                ledger.start_at(tx, place, offsets.begin, now)  # what had expired before is not owed
-                if known is not None:
-                    ledger.begin_epoch(tx, place, offsets.end, now)
-
-    def _repair(self, place: ledger.LogPlace, gap: range) -> int:
-        """Fetches a gap and handles it; returns by how many offsets it is smaller now."""
-        fetched = read_range(self.settings.kafka, place.topic, place.partition, gap.start, gap.stop)
-        if fetched.messages:
-            self.ingest(fetched.messages, repaired=True)
-        with self.store.transaction() as tx:
-            ledger.mark_absent(tx, place, fetched.absent, self.clock())
-            ledger.mark_lost(tx, place, fetched.lost, self.clock())
-            position = ledger.positions(tx, [place])[place]
-        closed = len(gap) - count(position.handled.missing(gap.start, gap.stop))
-        log.warning(
-            "ledger repaired",
-            topic=place.topic,
-            partition=place.partition,
-            owed=len(gap),
-            repaired=closed,
-            absent=count(fetched.absent),
-            lost=count(fetched.lost),
-        )
-        return closed
 
     def tick(self) -> bool:
         """Does what time alone brings about, and sets the gauges; False where nothing was due."""
@@ -366,10 +320,11 @@ class Service:
         return self.pulse.within("try", LIVE_SECONDS)
 
     def _behind(self) -> str | None:
-        if self._unhandled is None:
+        unhandled = self.repairs.unhandled
+        if unhandled is None:
             return NEVER
-        few = self._unhandled <= self.settings.ready_unhandled_messages
-        return None if few else f"{self._unhandled} messages wait"
+        few = unhandled <= self.settings.ready_unhandled_messages
+        return None if few else f"{unhandled} messages wait"
 
     def _look_for_changes(self) -> None:
         """Tells once that somebody changed the configuration: a new partner is heard after a restart."""

@@ -19,5 +19,5 @@ class PrintingHouse(FakeHouse):
 
 if __name__ == "__main__":
     brokers, group, topic = sys.argv[1:]
-    configure_logging("console")
+    configure_logging("json")
     sys.exit(run(Settings(brokers, group), PrintingHouse([topic])))

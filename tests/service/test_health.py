@@ -136,9 +136,9 @@ def test_a_worker_whose_steps_fail_lives_and_one_whose_loops_stand_still_does_no
 
 def test_a_worker_far_behind_the_topics_is_not_ready(house: House) -> None:
     service = house.service
-    service._unhandled = 10_000
+    service.repairs.unhandled = 10_000
     assert service.ready["ledger"]() is None
-    service._unhandled = 10_001
+    service.repairs.unhandled = 10_001
     assert service.ready["ledger"]() == "10001 messages wait"
 
 
@@ -148,11 +148,11 @@ def test_a_worker_is_not_ready_before_the_broker_has_answered(
     topic = new_topic("incidents.v1.alpha")
     create_topics(embedded_broker.address, [TopicSpec(topic, 1, 1)])
     service = house.service
-    service.logs = TopicLogs("127.0.0.1:1", (topic,))
+    service.repairs.logs = TopicLogs("127.0.0.1:1", (topic,))
     with pytest.raises(Outage):
         service.repair()
     assert (service.ready["broker"](), service.ready["ledger"]()) == ("not yet", "not yet")
-    service.logs = TopicLogs(embedded_broker.address, (topic,))
+    service.repairs.logs = TopicLogs(embedded_broker.address, (topic,))
     service.repair()
     assert (service.ready["broker"](), service.ready["ledger"]()) == (None, None)
 

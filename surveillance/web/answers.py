@@ -104,6 +104,18 @@ class Pair(Answer):
     proposed_words: str
 
 
+class Conflict(Answer):
+    """A record whose newest version came with several contents. One is kept, not always the later: the
+    next version settles it."""
+
+    kind: str
+    record_id: str
+    version: int
+    received_at: datetime
+    """When the last of them came."""
+    received_words: str
+
+
 class PartnerPage(Answer):
     """What became of what a partner sent."""
 
@@ -123,6 +135,10 @@ class PartnerPage(Answer):
     pairs: tuple[Pair, ...]
     """The newest of the duplicates that are proposed between its records."""
     pairs_found: int
+    """How many there are."""
+    conflicts: tuple[Conflict, ...]
+    """The newest of its records whose newest version came with several contents."""
+    conflicts_found: int
     """How many there are."""
     receipts: bool
     """Whether each message is answered on its receipts topic."""

@@ -14,6 +14,7 @@ from surveillance.events.topics import Kind as KindName
 from surveillance.events.topics import topic_name
 from surveillance.line_list.quality import FIELDS
 from surveillance.store import dead_letters, duplicates, ledger, partner_months, partners, quality, receipts
+from surveillance.store.conflicts import Conflict, conflicts_of
 from surveillance.store.database import Transaction
 from surveillance.store.dead_letters import StoredLetter, Tally, Wanted
 from surveillance.use_case.model import Partner
@@ -21,7 +22,7 @@ from surveillance.web import answers, words
 from surveillance.web.partners import PartnerRow, partner_rows
 from surveillance.web.source import Timeliness
 
-MONTHS, MONTHS_OF_FIELDS, PAIRS = 12, 3, 10
+MONTHS, MONTHS_OF_FIELDS, PAIRS, CONFLICTS = 12, 3, 10, 10
 REFUSALS = 25
 _HALF, _NINE_IN_TEN = 0.5, 0.9
 
@@ -56,6 +57,7 @@ def partner_page(
     """Everything that a partner is answered."""
     tallies = dead_letters.tallies(tx, partner.id)
     pairs, found = duplicates.proposed_within(tx, partner.id, PAIRS)
+    conflicts, conflicting = conflicts_of(tx, partner.id, CONFLICTS)
     return answers.PartnerPage(
         partner=partner.id,
         title=partner.title,
@@ -78,6 +80,8 @@ def partner_page(
             for a, b, at in pairs
         ),
         pairs_found=found,
+        conflicts=tuple(_conflict(one, zone) for one in conflicts),
+        conflicts_found=conflicting,
         receipts=partner.receipts,
         receipts_waiting=receipts.waiting(tx, partner.id)[0],
     )
@@ -250,6 +254,16 @@ def _refusal(one: StoredLetter, zone: ZoneInfo) -> answers.Refusal:
         ),
         resolved_at=one.resolved_at,
         resolved_words=resolved,
+    )
+
+
+def _conflict(one: Conflict, zone: ZoneInfo) -> answers.Conflict:
+    return answers.Conflict(
+        kind=one.record.kind,
+        record_id=one.record.record_id,
+        version=one.version,
+        received_at=one.received_at,
+        received_words=words.at_time(one.received_at, zone),
     )
 
 

@@ -4,12 +4,14 @@ from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 
-from store_factories import T0, key, minutes
+from store_factories import T0, key, minutes, version
 from test_store_letters_ticks_partners import LETTER, _add
 
 from surveillance.events.refusal import RefusalCode
 from surveillance.line_list.quality import FIELDS, Quality
-from surveillance.store import dead_letters, duplicates, partner_months, quality, receipts, records
+from surveillance.line_list.record import RecordVersion
+from surveillance.store import dead_letters, duplicates, line_list, partner_months, quality, receipts, records
+from surveillance.store.conflicts import Conflict, conflicts_of
 from surveillance.store.database import Store
 from surveillance.store.dead_letters import Wanted
 from surveillance.store.partner_months import Month
@@ -97,3 +99,28 @@ def test_receipts_are_taken_up_once_within_their_lease_and_removed_when_sent(sto
     with store.transaction() as tx:
         receipts.sent(tx, receipts.take(tx, T0 + timedelta(seconds=1)))
         assert receipts.waiting(tx, "north") == (0, None)
+
+
+def test_a_conflict_is_told_of_the_newest_version_only(store: Store) -> None:
+    def two(record: str, number: int, partner: str = "north") -> list[RecordVersion]:
+        of, late = key(record, partner), T0 + minutes(9)
+        return [
+            version(of, number),
+            version(of, number, content_hash="another", received_at=late),
+        ]
+
+    versions = [
+        *(*two("r1", 1), *two("r1", 1, "south")),
+        *(*two("r2", 1), version(key("r2"), 2)),
+        version(key("r3"), 1),
+        *(version(key("r4"), 1), *two("r4", 2)),
+    ]
+    with store.transaction() as tx:
+        records.lock(tx, {one.key for one in versions})
+        line_list.save_versions(tx, versions)
+    with store.reading() as tx:
+        found, number = conflicts_of(tx, "north", 10)
+        assert conflicts_of(tx, "north", 1) == (found[:1], number)
+        assert conflicts_of(tx, "east", 10) == ([], 0)
+    assert number == 2
+    assert found == [Conflict(key("r1"), 1, T0 + minutes(9)), Conflict(key("r4"), 2, T0 + minutes(9))]

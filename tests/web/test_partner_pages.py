@@ -44,6 +44,28 @@ def test_the_api_tells_what_became_of_everything(web: StoredWeb) -> None:
     assert [(p["record_id"], p["other_record_id"]) for p in page["pairs"]] == [("rec-1", "rec-2")]
 
 
+def test_a_version_with_two_contents_is_told_until_the_next_version_settles_it(web: StoredWeb) -> None:
+    def told() -> list[tuple[str, int]]:
+        page = web.get("/api/partners/alpha", ALPHA).json()
+        assert page["conflicts_found"] == len(page["conflicts"])
+        assert ("One version, several contents" in web.get("/partners/alpha", ALPHA).text) == bool(
+            page["conflicts"]
+        )
+        return [(one["record_id"], one["version"]) for one in page["conflicts"]]
+
+    assert told() == []
+    web.house.ingest(
+        message(6, incident("rec-9", age=40)),
+        message(7, incident("rec-9", age=41)),
+        message(8, incident("rec-9", age=41)),
+        message(9, incident("beta-9", partner="beta", age=40), partner="beta"),
+        message(10, incident("beta-9", partner="beta", age=41), partner="beta"),
+    )
+    assert told() == [("rec-9", 1)]
+    web.house.ingest(message(11, incident("rec-9", age=41, version=2)))
+    assert told() == []
+
+
 def test_refusals_are_told_by_record_and_offset_with_rule_and_fix_and_never_a_value(web: StoredWeb) -> None:
     answer = web.get("/api/partners/alpha/refusals", ALPHA)
     first, second = answer.json()["rows"]

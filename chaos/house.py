@@ -30,6 +30,7 @@ from surveillance.service import build_service, utc_now
 from surveillance.settings import Settings
 from surveillance.store import tables
 from surveillance.store.database import Store
+from surveillance.submitting.spool import Spool
 
 AUDIT_KEY = "a key of the audit chain that only this test knows"
 DEAD_LETTER_KEY = "a key of dead letters that only this test knows"
@@ -187,11 +188,17 @@ class House:
         """Waits until everything is handled and looked at once more; returns the day of that look."""
         if not self.workers():
             self.start("w0")
+        if GATEWAY in self.fleet.running:
+            what = "the gateway has published what it took"
+            self.fleet.wait_until(lambda: not self._held_by_gateway(), HANDLED_SECONDS, what)
         self.fleet.wait_until(self.fleet.all_handled, HANDLED_SECONDS, "every offset is in the ledger")
         as_of = self._last_day()
         ask_for_final_evaluations(self.fleet.store, self.fleet.configuration, as_of)
         self.fleet.wait_until(self.fleet.nothing_pending, EVALUATED_SECONDS, "every evaluation is done")
         return as_of
+
+    def _held_by_gateway(self) -> list[str]:
+        return Spool(self.spool.directory / "spool", 0).waiting()
 
     def _last_day(self) -> date:
         """Today, or the day of a look that a clock which was ahead brought about."""

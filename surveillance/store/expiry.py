@@ -30,7 +30,7 @@ from surveillance.store.tables_releases import release_blocks, release_tallies, 
 from surveillance.store.tables_tests import test_records
 
 _PAGE = 500
-_EMPTIED_BYTES = 64  # more than one that has expired takes, less than any other
+_EMPTIED_BYTES = 160  # more than one that has expired takes, sealed or not, and less than any other
 _KEY = (t.records.c.partner, t.records.c.kind, t.records.c.record_id)
 
 

@@ -1,13 +1,28 @@
 """Column types of values that lie sealed in the database where it was opened with keys, plain where not.
 
 A value that is stored plain stays readable with keys. Nothing of a sealed value can be compared in SQL. What
-says nothing ("", `expired`, no texts at all) is never sealed: conditions look for it.
+says nothing ("", `expired`, no texts at all, an emptied snapshot) is never sealed: conditions look for it.
 """
 
 import json
 from typing import Any
 
-from sqlalchemy import Dialect, Engine, LargeBinary, Table, TableClause, Text, TypeDecorator, column, table
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Dialect,
+    Engine,
+    LargeBinary,
+    Table,
+    TableClause,
+    Text,
+    TypeDecorator,
+    cast,
+    column,
+    func,
+    table,
+    type_coerce,
+)
 from sqlalchemy.sql.elements import ColumnClause
 
 from surveillance.sealing import MARK, SealFault, SealingKeys
@@ -17,6 +32,7 @@ from surveillance.store.json_text import dump_json
 _ATTRIBUTE = "restricted_keys"
 _PLAIN = f"{MARK}:"  # before a text that begins with the mark and is not sealed: somebody wrote it so
 SAYS_NOTHING = ("", "expired")
+SAYS_NOTHING_BYTES = 64  # more than a snapshot that has expired takes, less than any other
 
 
 def use_keys(engine: Engine, keys: SealingKeys) -> None:
@@ -116,12 +132,24 @@ class SealedBytes(Sealed):
 
     def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
         keys = keys_of(dialect)
-        return value if value is None or keys is None else keys.seal(value, self.place).encode()
+        if value is None or keys is None or len(value) <= SAYS_NOTHING_BYTES:
+            return value
+        return keys.seal(value, self.place).encode()
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
         if value is None or not value.startswith(MARK.encode()):
             return value
         return _open(value.decode(), self.place, dialect)
+
+
+def is_sealed(stored: ColumnElement[Any], under: str = "") -> ColumnElement[bool]:
+    """Whether a value is sealed; `under`: with the key of this id. It may stand as JSON, text or bytes."""
+    mark = f"{MARK}{under}:" if under else MARK
+    kind = stored.type.raw if isinstance(stored.type, Sealed) else stored.type
+    if isinstance(kind, LargeBinary):
+        return func.substr(type_coerce(stored, LargeBinary), 1, len(mark)) == mark.encode()
+    mark = f'"{mark}' if isinstance(kind, JSON) else mark
+    return func.substr(cast(stored, Text), 1, len(mark)) == mark
 
 
 def sealed_columns(of: Table) -> dict[str, Sealed]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Table, TableClause, and_, delete, func, or_, select, tuple_, update
 
 from surveillance.sealing import MARK, SealFault, SealingKeys
 from surveillance.store.database import Store, Transaction
@@ -104,9 +104,8 @@ def _in_use(tx: Transaction, key_id: str) -> bool:
     )
 
 
-def _undone(of: Table, keys: SealingKeys) -> dict[str, ColumnElement[bool]]:
+def _undone(of: Table, stored: TableClause, keys: SealingKeys) -> dict[str, ColumnElement[bool]]:
     """By column, whether its value is to be sealed."""
-    stored = as_stored(of)
     return {
         name: _says_something(stored.c[name], kind) & ~is_sealed(stored.c[name], keys.first)
         for name, kind in sealed_columns(of).items()
@@ -115,9 +114,10 @@ def _undone(of: Table, keys: SealingKeys) -> dict[str, ColumnElement[bool]]:
 
 def _count(store: Store, of: Table, keys: SealingKeys) -> Done:
     with store.reading() as tx:
+        stored = as_stored(of)
         counts = (
-            tx.execute(select(func.count()).select_from(as_stored(of)).where(one)).scalar_one()
-            for one in _undone(of, keys).values()
+            tx.execute(select(func.count()).select_from(stored).where(one)).scalar_one()
+            for one in _undone(of, stored, keys).values()
         )
         return Done(of.name, sum(counts), 0)
 
@@ -139,7 +139,8 @@ def _seal(store: Store, of: Table, keys: SealingKeys) -> Done:
 def _next(tx: Transaction, of: Table, keys: SealingKeys, last: tuple[Any, ...] | None) -> list[Row[Any]]:
     """The rows after the last one, in the order of their key, that have something to be sealed; kept from
     other writers until the end."""
-    stored, undone = as_stored(of), _undone(of, keys)
+    stored = as_stored(of)
+    undone = _undone(of, stored, keys)
     order = [stored.c[key.name] for key in of.primary_key.columns]
     wanted = select(*order, *(stored.c[name] for name in undone)).where(or_(*undone.values()))
     if last is not None:

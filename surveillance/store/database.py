@@ -161,6 +161,7 @@ class Store:
         if self.dialect == "sqlite":
             with self._only_writer(), self.engine.connect() as connection:
                 cursor = connection.connection.cursor()
+                cursor.execute("PRAGMA query_only=0")  # whoever had the connection before may have only read
                 if whole:
                     cursor.execute("VACUUM")
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -27,7 +27,7 @@ from sqlalchemy.sql.elements import ColumnClause
 
 from surveillance.sealing import MARK, SealFault, SealingKeys
 from surveillance.store.columns import Json, Texts
-from surveillance.store.json_text import dump_json
+from surveillance.store.json_text import dump_rows
 
 _ATTRIBUTE = "restricted_keys"
 _PLAIN = f"{MARK}:"  # before a text that begins with the mark and is not sealed: somebody wrote it so
@@ -80,7 +80,7 @@ class SealedJson(Sealed):
         keys = keys_of(dialect)
         if value is None or keys is None:
             return value
-        return keys.seal(dump_json(value).encode(), self.place)
+        return keys.seal(dump_rows(value).encode(), self.place)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         if not isinstance(value, str) or not value.startswith(MARK):

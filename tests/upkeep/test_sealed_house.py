@@ -27,7 +27,7 @@ from surveillance.upkeep.rebuilding import rebuild
 from surveillance.upkeep.verifying import verify
 from surveillance.use_case.model import Retention
 
-SAID = ("The group meets.", "seen by the group", "school:s-1", "friend", "police", "a court order")
+SAID = ("The group meets.", "seen by the group", "school:s-1", "CLINIC-ALPHA", "dune_fever", "a court order")
 
 
 @pytest.fixture
@@ -82,7 +82,8 @@ def test_it_answers_as_one_without_keys(
     plain = House(planet, Store.open(f"sqlite:///{file}"))
     live_in(plain)
     assert comparable(sealed.store) == comparable(plain.store)
-    assert all(said in as_it_lies(plain.store) for said in SAID), "the search would find what is plain"
+    stored = as_it_lies(plain.store)
+    assert [said for said in SAID if said not in stored] == [], "the search finds what is plain"
     assert [check for check in verify(sealed.store, planet, KEYS) if check.faults] == []
 
 
@@ -174,7 +175,7 @@ def test_values_that_no_key_opens_are_counted_and_left(sealed: House, tmp_path: 
     assert (done["alert_notes"].sealed, done["alert_notes"].shut) == (0, 1)
     assert done["alerts"].shut == 0
     with pytest.raises(SealFault, match="key lost, which"):
-        opened_values(sealed.store)
+        opened_values(opened_again(sealed.store, both))
 
 
 def test_it_is_rebuilt_and_expires_as_any_other_and_what_expired_stays_so(sealed: House) -> None:

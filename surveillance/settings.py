@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from surveillance.database_address import Address
 from surveillance.kafka.brokers import Brokers, Security
+from surveillance.sealing import SealingKeys, read_keys
 from surveillance.secret_files import misplaced, read_line, secret_names, with_secrets
 from surveillance.use_case.fault import ConfigError, ConfigFault
 from surveillance.use_case.read import read_yaml
@@ -76,6 +77,11 @@ class Settings(BaseSettings):
     )
     database_web_password_file: Path | None = Field(
         default=None, description="file that holds database_web_password"
+    )
+    restricted_keys_file: Path | None = Field(
+        default=None,
+        description="file of keys, a line `key-id base64-of-32-bytes` each, under the first of which what is "
+        "restricted is sealed in the database and the spool; none: it lies there plain",
     )
     brokers: str = Field(default="127.0.0.1:9092", description="Kafka bootstrap servers, comma separated")
     kafka_security: Security = Field(
@@ -268,7 +274,19 @@ class Settings(BaseSettings):
             None if password is None else password.get_secret_value(),
             self.database_tls,
             self.database_ca_file,
+            self.restricted_keys,
         )
+
+    @property
+    def restricted_keys(self) -> SealingKeys | None:
+        """The keys that restricted values are sealed under, if there are any. Raises ConfigError."""
+        if self.restricted_keys_file is None:
+            return None
+        try:
+            return read_keys(self.restricted_keys_file)
+        except ValueError as problem:
+            fix = "Name a file of keys that this user may read"
+            raise ConfigError([_setting_fault("restricted_keys_file", str(problem), fix)]) from problem
 
     @classmethod
     def settings_customise_sources(

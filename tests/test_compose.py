@@ -105,6 +105,10 @@ def test_what_is_there_only_where_somebody_named_it_is_a_file_too() -> None:
     worker, web = environment("worker"), environment("web")
     assert worker["SURVEILLANCE_MAIL_PASSWORD_FILE"] == "${MAIL_USER:+/run/secrets/mail-password}"
     assert web["SURVEILLANCE_OIDC_SECRET_FILE"] == "${OIDC_SECRET_FILE:+/run/secrets/oidc-secret}"
+    for one in (environment("migrate"), worker, web):
+        given = one["SURVEILLANCE_RESTRICTED_KEYS_FILE"]
+        assert given == "${RESTRICTED_KEYS_FILE:+/run/secrets/restricted-keys}"
+    assert COMPOSE["secrets"]["restricted-keys"] == {"file": "${RESTRICTED_KEYS_FILE:-/dev/null}"}
     assert COMPOSE["secrets"]["mail-password"] == {"file": "${MAIL_PASSWORD_FILE:-/dev/null}"}
     assert COMPOSE["secrets"]["oidc-secret"] == {"file": "${OIDC_SECRET_FILE:-/dev/null}"}
 
@@ -161,7 +165,7 @@ def test_no_service_has_rights_that_it_does_not_need(service: str) -> None:
 
 
 def test_every_secret_is_a_file_that_only_who_needs_it_is_given() -> None:
-    keys = {"dead-letter-key", "audit-key"}
+    keys = {"dead-letter-key", "audit-key", "restricted-keys"}
     assert {name: set(service["secrets"]) for name, service in SERVICES.items() if "secrets" in service} == {
         "postgres": {"postgres-password"},
         "roles": {f"{role}-password" for role in ("postgres", "migrator", "worker", "web")},

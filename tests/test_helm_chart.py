@@ -23,7 +23,7 @@ LEAST = {
 ALL = {
     "config": {"files": {"surveillance.yaml": "scopes: []\n", "code_lists/a@2016.yaml": "id: a\n"}},
     "secrets": {
-        "keys": {"oidc": "oidc-secret", "mail": "mail-password"},
+        "keys": {"oidc": "oidc-secret", "mail": "mail-password", "restricted": "restricted-keys"},
         "files": {"webhooks/case-system": "webhook"},
     },
     "authorities": {"configMap": "authorities"},
@@ -207,11 +207,11 @@ def test_every_process_has_only_the_secrets_of_its_work(every: Objects) -> None:
         }
         for name, pod in pods(every)
     }
-    keys = {"dead-letter-key", "audit-key", "database-password", "kafka-password"}
+    keys = {"dead-letter-key", "audit-key", "database-password", "kafka-password", "restricted-keys"}
     assert held == {
         "prod-worker": keys | {"mail-password", "webhooks/case-system"},
         "prod-web": keys | {"session-key", "oidc-secret"},
-        "prod-migrate": {"database-password"},
+        "prod-migrate": {"database-password", "restricted-keys"},
         "prod-topics": {"kafka-password"},
     }
 

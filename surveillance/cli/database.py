@@ -1,6 +1,6 @@
 """surveillance db: the database brought up to date, checked, copied, built anew."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +17,7 @@ from surveillance.configuration import Configuration, load_configuration
 from surveillance.kafka.reader import read_range
 from surveillance.service import build_service
 from surveillance.settings import Settings
-from surveillance.store import audit, exports, roles, schema
+from surveillance.store import audit, exports, roles, schema, seals
 from surveillance.store.copies import back_up, restore
 from surveillance.store.database import Store
 from surveillance.upkeep import expiring, rebuilding
@@ -162,6 +162,35 @@ def expire_records(
                 f"removed: {done.records} records, {done.snapshots} snapshots, {done.refused} refused "
                 f"messages, texts of {done.alerts} alerts; archived: {done.months} months"
             )
+
+
+@app.command("seal")
+def seal(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sealed.")] = False,
+) -> None:
+    """Seal restricted values that lie plain, or under an older key, under the first key of
+    restricted_keys_file. Nothing has to stop meanwhile; broken off, say it again. Exit code 1 where values
+    are left that no key opens."""
+    settings = Settings()
+    if (keys := settings.restricted_keys) is None:
+        raise Mistake("setting restricted_keys_file: missing. It names the file of keys")
+    shut = 0
+    with opened(settings) as store:
+        store.check_schema()
+        for done in seals.seal_all(store, keys, dry_run):
+            typer.echo(f"{done.table}: {done.sealed} values {'would be ' if dry_run else ''}sealed")
+            shut += done.shut
+        if not dry_run:
+            _tell_of_keys(seals.forget_keys(store, keys))
+            store.forget(whole=True)  # else the pages of SQLite's file keep what lay plain in them
+    if shut:
+        typer.echo(f"{shut} values are left that none of the keys opens: surveillance db verify")
+        raise typer.Exit(1)
+
+
+def _tell_of_keys(gone: Sequence[str]) -> None:
+    for key_id in gone:
+        typer.echo(f"nothing is under key {key_id} any more: remove its line, but keep it with old backups")
 
 
 @app.command("export")

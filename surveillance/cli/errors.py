@@ -23,6 +23,7 @@ _OURS = {
     "surveillance.kafka.broker": ("BrokerUnavailable",),
     "surveillance.kafka.knock": ("BrokerUnreachable",),
     "surveillance.offsets": ("TopicMissing",),
+    "surveillance.sealing": ("SealFault",),
     "surveillance.scan_files.fault": ("ScanFilesError",),
     "surveillance.service": ("Outage",),
     "surveillance.store.alerts": ("StaleAlert",),

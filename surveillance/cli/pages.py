@@ -48,7 +48,7 @@ def make_gateway(settings: Settings, configuration: Configuration) -> Gateway:
     """What takes the records that partners hand in."""
     return Gateway(
         configuration,
-        Spool(settings.spool_dir, settings.spool_megabytes * 1_000_000),
+        Spool(settings.spool_dir, settings.spool_megabytes * 1_000_000, settings.restricted_keys),
         Outlet(settings.kafka),
         utc_now,
         settings.topic_prefix,

@@ -104,12 +104,12 @@ def show(tx: Transaction, alert_id: str) -> Alert | None:
 
 def family(tx: Transaction, alert: Alert) -> list[str]:
     """The ids of the alert and of all that were ever merged into it, itself first."""
-    merged = select(alerts.c.id, alerts.c.alert["merged_into"].as_string()).where(
+    merged = select(alerts.c.id, alerts.c.alert).where(
         alerts.c.use_case == alert.use_case,
         alerts.c.scope == alert.scope,
         alerts.c.state == State.MERGED.value,
     )
-    into = {row.id: row[1] for row in tx.execute(merged)}
+    into = {row.id: row.alert.get("merged_into") for row in tx.execute(merged)}
     found = [alert.id]
     for target in found:  # grows while it is walked; an alert is merged once, so the walk ends
         found += sorted(one for one in into if into[one] == target)

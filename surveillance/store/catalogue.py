@@ -64,6 +64,7 @@ NATURE: dict[str, Nature] = {
             "release_starts",
             "release_tallies",
             "releases",
+            "sealing_keys",
         ),
         Nature.HAPPENED,
     ),

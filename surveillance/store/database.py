@@ -15,8 +15,9 @@ from sqlalchemy import exc as sa_exc
 from sqlalchemy.engine import URL, make_url
 
 from surveillance.database_address import Address
-from surveillance.store import schema
+from surveillance.store import key_rows, schema
 from surveillance.store.json_text import dump_json
+from surveillance.store.sealed import use_keys
 
 Transaction = Connection
 
@@ -79,10 +80,16 @@ class Store:
         where = Address(address) if isinstance(address, str) else address
         url = _read_url(where.url)
         if url.drivername == "sqlite":
-            return cls(_sqlite_engine(url))
-        if url.drivername == "postgresql+psycopg":
-            return cls(_postgresql_engine(url, where))
-        raise UrlFault(f"database_url begins with {url.drivername}; use one of: postgresql+psycopg, sqlite")
+            engine = _sqlite_engine(url)
+        elif url.drivername == "postgresql+psycopg":
+            engine = _postgresql_engine(url, where)
+        else:
+            raise UrlFault(
+                f"database_url begins with {url.drivername}; use one of: postgresql+psycopg, sqlite"
+            )
+        if where.keys is not None:
+            use_keys(engine, where.keys)
+        return cls(engine)
 
     @property
     def dialect(self) -> str:
@@ -136,9 +143,14 @@ class Store:
             tx.execute(sa.select(1))
 
     def check_schema(self) -> None:
-        """Raises SchemaFault unless the schema is exactly the one that this code needs."""
+        """Raises SchemaFault unless the schema is exactly the one that this code needs, and SealFault unless
+        every key is here under which something lies sealed. Notes a key that seals for the first time."""
         with self.reading() as tx:
             schema.check(tx)
+            known = key_rows.check(tx)
+        if not known:
+            with self.transaction() as tx:
+                key_rows.enter(tx)
 
     def forget(self, whole: bool = False) -> None:
         """Clears what deleted rows leave behind in SQLite's log; PostgreSQL's vacuum does it by itself.
@@ -149,6 +161,7 @@ class Store:
         if self.dialect == "sqlite":
             with self._only_writer(), self.engine.connect() as connection:
                 cursor = connection.connection.cursor()
+                cursor.execute("PRAGMA query_only=0")  # whoever had the connection before may have only read
                 if whole:
                     cursor.execute("VACUUM")
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -19,6 +19,7 @@ from surveillance.line_list.record import RecordKey
 from surveillance.store import tables as t
 from surveillance.store.codec import pack, unpack
 from surveillance.store.database import Transaction
+from surveillance.store.sealed import is_sealed
 from surveillance.store.statements import chunks, insert_missing
 from surveillance.store.tables_acts import alert_notes, erasures, response_plans, response_tasks
 from surveillance.store.tables_answers import record_quality
@@ -28,6 +29,7 @@ from surveillance.store.tables_tests import test_records
 _FEWEST_CHARACTERS = (
     4  # a shorter id, or one without a digit, is a word: a text is cleared of its full key only
 )
+_PAGE = 500
 _TEXTS: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (t.alert_history, ("reason",)),
     (t.duplicates, ("reason",)),
@@ -84,17 +86,18 @@ def places_of(tx: Transaction, numbers: Collection[int]) -> set[tuple[str, str]]
 
 
 def records_naming(tx: Transaction, record: RecordKey) -> dict[RecordKey, int]:
-    """The other records of which a version names this one, with their numbers. Reads every content once."""
+    """The other records of which a version names this one, with their numbers. Reads every content once, and
+    opens those that are sealed."""
     columns = (t.records.c.partner, t.records.c.kind, t.records.c.record_id, t.records.c.record)
     rows = tx.execute(
         select(*columns, t.record_versions.c.content)
         .join(t.record_versions)
-        .where(_holds(t.record_versions.c.content, record.record_id))
-    )
-    found = {RecordKey(*row[:3]): (row.record, row.content) for row in rows}
+        .where(_may_hold(t.record_versions.c.content, record.record_id))
+    ).yield_per(_PAGE)
+    found = ((RecordKey(*row[:3]), row.record, row.content) for row in rows)
     return {
         key: number
-        for key, (number, content) in found.items()
+        for key, number, content in found
         if key != record and record in named_records(key, content)
     }
 
@@ -136,7 +139,7 @@ def replace_in_alerts(tx: Transaction, record: RecordKey, stand_in: str) -> list
     touched = set()
     for table, keys in ((t.alerts, ("id",)), (t.alert_history, ("alert_id", "revision"))):
         columns = [table.c[name] for name in keys]
-        rows = tx.execute(select(*columns, table.c.alert).where(_holds(table.c.alert, str(record)))).all()
+        rows = tx.execute(select(*columns, table.c.alert).where(_may_hold(table.c.alert, str(record)))).all()
         for *key, alert in rows:
             replaced = _replaced(alert, str(record), stand_in)
             if replaced != alert:
@@ -177,9 +180,10 @@ def clear_texts(tx: Transaction, record: RecordKey) -> None:
         keys = list(table.primary_key.columns)
         for name in names:
             column = table.c[name]
-            for *key, text in tx.execute(select(*keys, column).where(_holds(column, sought))).all():
-                same = (one == value for one, value in zip(keys, key, strict=True))
-                tx.execute(update(table).where(*same).values({name: cleared(text, record)}))
+            for *key, text in tx.execute(select(*keys, column).where(_may_hold(column, sought))).all():
+                if (without := cleared(text, record)) != text:
+                    same = (one == value for one, value in zip(keys, key, strict=True))
+                    tx.execute(update(table).where(*same).values({name: without}))
 
 
 def cleared(text: str, record: RecordKey) -> str:
@@ -218,8 +222,10 @@ def _is_distinct(record_id: str) -> bool:
     return len(record_id) >= _FEWEST_CHARACTERS and any(c.isdecimal() for c in record_id)
 
 
-def _holds(column: Column[Any], text: str) -> Any:
-    return cast(column, Text).contains(text, autoescape=True)
+def _may_hold(column: Column[Any], text: str) -> Any:
+    """Whether a value holds the text, or is sealed: only who opens it can tell."""
+    stored = cast(column, Text)
+    return or_(stored.contains(text, autoescape=True), is_sealed(column))
 
 
 def _person_keys(tx: Transaction, number: int) -> set[str]:

@@ -21,6 +21,7 @@ from surveillance.store.codec import pack, unpack
 from surveillance.store.database import Transaction
 from surveillance.store.evaluations import EXPIRED
 from surveillance.store.records import numbers_of
+from surveillance.store.sealed import SAYS_NOTHING_BYTES
 from surveillance.store.statements import by_source, chunks, insert_missing
 from surveillance.store.tables_acts import alert_notes, response_plans, response_tasks
 from surveillance.store.tables_answers import record_quality
@@ -30,7 +31,6 @@ from surveillance.store.tables_releases import release_blocks, release_tallies, 
 from surveillance.store.tables_tests import test_records
 
 _PAGE = 500
-_EMPTIED_BYTES = 64  # more than one that has expired takes, less than any other
 _KEY = (t.records.c.partner, t.records.c.kind, t.records.c.record_id)
 
 
@@ -142,7 +142,7 @@ def empty_snapshots(
     """Leaves of a snapshot only that it has expired, where it names one of the records or is of an earlier
     day than its use case keeps; returns how many."""
     e, names, emptied = t.evaluations, set(map(str, gone)), 0
-    ids = select(e.c.id).where(func.length(e.c.snapshot) > _EMPTIED_BYTES)
+    ids = select(e.c.id).where(func.length(e.c.snapshot) > SAYS_NOTHING_BYTES)
     if not gone:
         old = [and_(e.c.use_case == use_case, e.c.as_of < day) for use_case, day in before.items()]
         ids = ids.where(or_(false(), *old))

@@ -1,7 +1,8 @@
 """What no topic gives back, in one file: what people decided, and what was seen, told and published.
 
 One JSON text a line, compressed: first the schema, then rows, tables in the order in which they refer to each
-other, at last how many rows there are. The file holds what is about people, as the database does.
+other, at last how many rows there are. The file holds what is about people, as the database does: what is
+sealed there is sealed here, under the same keys.
 """
 
 import gzip
@@ -13,12 +14,13 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Date, LargeBinary, Table, delete, func, insert, select, text
+from sqlalchemy import ColumnClause, Date, LargeBinary, Table, delete, func, insert, select, text
 
 from surveillance.store import schema
 from surveillance.store.catalogue import Nature, tables_of
 from surveillance.store.columns import Texts, UtcTime
 from surveillance.store.database import Transaction
+from surveillance.store.sealed import as_stored
 from surveillance.store.statements import chunks
 from surveillance.store.tables import duplicates, records
 from surveillance.store.tables_audit import audit
@@ -76,9 +78,10 @@ def read(tx: Transaction, source: Path) -> int:
 
 def _rows(tx: Transaction) -> Iterator[tuple[Table, dict[str, Any]]]:
     for table in tables_of(*_EXPORTED):
-        query = select(table).order_by(*table.primary_key.columns)
+        stored = as_stored(table)
+        query = select(stored).order_by(*(stored.c[key.name] for key in table.primary_key.columns))
         if table is duplicates:  # a pair that is only proposed follows from the records
-            query = query.where(duplicates.c.state != "proposed")
+            query = query.where(stored.c.state != "proposed")
         for row in tx.execute(query).yield_per(_PAGE):
             yield table, {name: _as_json(value) for name, value in row._mapping.items()}
 
@@ -105,12 +108,13 @@ def _insert(tx: Transaction, tables: dict[str, Table], lines: Iterable[list[Any]
     for name, row in lines:
         by_table.setdefault(name, []).append(row)
     for name, rows in by_table.items():
-        readers = {column.name: _reader(column) for column in tables[name].c}
+        stored = as_stored(tables[name])
+        readers = {column.name: _reader(column) for column in stored.c}
         values = [{k: v if v is None else readers[k](v) for k, v in row.items()} for row in rows]
-        tx.execute(insert(tables[name]), values)
+        tx.execute(insert(stored), values)
 
 
-def _reader(column: Column[Any]) -> Callable[[Any], Any]:
+def _reader(column: ColumnClause[Any]) -> Callable[[Any], Any]:
     return _READ.get(type(column.type), lambda value: value)
 
 

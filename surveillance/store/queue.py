@@ -144,10 +144,9 @@ def steps(tx: Transaction, after: Mapping[str, int]) -> dict[str, list[Step]]:
         select(*_STEP).where(or_(*newer)).order_by(alert_history.c.alert_id, alert_history.c.revision)
     )
     found: dict[str, list[Step]] = {}
-    for alert_id, revision, change, at, by, reason, told, evaluation_id, state, severity in rows:
-        step = Step(
-            alert_id, revision, Change(change), at, by, reason, told, State(state), severity, evaluation_id
-        )
+    for alert_id, revision, change, at, by, reason, told, evaluation_id, alert in rows:
+        state, severity = State(alert["state"]), alert["severity"]
+        step = Step(alert_id, revision, Change(change), at, by, reason, told, state, severity, evaluation_id)
         found.setdefault(alert_id, []).append(step)
     return found
 
@@ -181,8 +180,7 @@ _STEP = (
     alert_history.c.reason,
     alert_history.c.told,
     alert_history.c.evaluation_id,
-    alert_history.c.alert["state"].as_string(),
-    alert_history.c.alert["severity"].as_string(),
+    alert_history.c.alert,
 )
 
 

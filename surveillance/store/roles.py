@@ -46,6 +46,7 @@ GRANTS: Mapping[str, tuple[str, str]] = {
     "release_starts": (_ADD, _READ),
     "release_tallies": ("SELECT, INSERT, DELETE", _NO),
     "releases": (_ADD, _READ),
+    "sealing_keys": (_ADD, _ADD),
     # what people decided
     "alert_notes": ("SELECT, UPDATE", _CHANGE),
     "duplicates": (_ALL, _ALL),

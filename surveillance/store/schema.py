@@ -18,6 +18,7 @@ from surveillance.store import (  # noqa: F401
     tables_cases,
     tables_delivery,
     tables_releases,
+    tables_sealing,
     tables_seen,
     tables_tests,
 )

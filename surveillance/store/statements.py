@@ -79,11 +79,12 @@ def _rows_of_json(
 
 def _as_json(tx: Connection, columns: Sequence[ColumnClause[Any]], rows: Sequence[dict[str, Any]]) -> str:
     """Raises StatementError for a value that its column does not take, as running a statement does."""
-    bound = {c.name: c.type.bind_processor(tx.dialect) for c in columns if isinstance(c.type, TypeDecorator)}
-    prepare = [(name, process) for name, process in bound.items() if process is not None]
+    prepare = [(c.name, c.type.process_bind_param) for c in columns if isinstance(c.type, TypeDecorator)]
     try:
         if prepare:
-            rows = [{**row, **{name: process(row[name]) for name, process in prepare}} for row in rows]
+            rows = [
+                {**row, **{name: process(row[name], tx.dialect) for name, process in prepare}} for row in rows
+            ]
         return dump_rows(rows)
     except (TypeError, ValueError) as error:
         raise StatementError(str(error), None, None, error, hide_parameters=True) from error

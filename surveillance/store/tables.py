@@ -10,7 +10,6 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -20,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from surveillance.store.columns import Json, Key, RowId, Texts, UtcTime
+from surveillance.store.sealed import SealedBytes, SealedJson, SealedText, SealedTexts
 
 
 class Base(DeclarativeBase):
@@ -74,7 +74,9 @@ class Version(Base):
         Key, primary_key=True, comment="SHA-256 of the canonical JSON of the content; the larger wins"
     )
     received_at: Mapped[datetime] = mapped_column(comment="Kafka timestamp of its first receipt")
-    content: Mapped[dict[str, Any]] = mapped_column(comment="the event, areas resolved, postcodes dropped")
+    content: Mapped[dict[str, Any]] = mapped_column(
+        SealedJson("record_versions.content"), comment="the event, areas resolved, postcodes dropped"
+    )
 
 
 class Listed(Base):
@@ -132,7 +134,9 @@ class Listed(Base):
     person_keys: Mapped[tuple[str, ...]] = mapped_column(comment="pseudonymous keys of the person")
     age: Mapped[int | None] = mapped_column(comment="years")
     sex: Mapped[str | None] = mapped_column(comment="as the partner stated it")
-    tokens: Mapped[tuple[str, ...]] = mapped_column(comment="what links cases, each type:identifier")
+    tokens: Mapped[tuple[str, ...]] = mapped_column(
+        SealedTexts("line_list.tokens"), comment="what links cases, each type:identifier"
+    )
 
 
 class Person(Base):
@@ -190,7 +194,9 @@ class Duplicate(Base):
     proposed_at: Mapped[datetime] = mapped_column(comment="when the pair was first seen")
     decided_by: Mapped[str | None] = mapped_column(comment="who decided")
     decided_at: Mapped[datetime | None] = mapped_column(comment="when it was decided")
-    reason: Mapped[str | None] = mapped_column(comment="why, in words that identify nobody")
+    reason: Mapped[str | None] = mapped_column(
+        SealedText("duplicates.reason"), comment="why, in words that identify nobody"
+    )
 
 
 class ConfirmedLink(Base):
@@ -202,7 +208,9 @@ class ConfirmedLink(Base):
     record_b: Mapped[str] = mapped_column(Key, primary_key=True, comment="the larger key")
     by: Mapped[str] = mapped_column(comment="who linked them")
     at: Mapped[datetime] = mapped_column(comment="when")
-    reason: Mapped[str] = mapped_column(comment="why, in words that identify nobody")
+    reason: Mapped[str] = mapped_column(
+        SealedText("links.reason"), comment="why, in words that identify nobody"
+    )
 
 
 class DeadLetterRow(Base):
@@ -303,7 +311,8 @@ class EvaluationRow(Base):
     seconds: Mapped[dict[str, Any]] = mapped_column(comment="seconds by stage")
     clusters: Mapped[int] = mapped_column(comment="clusters found")
     snapshot: Mapped[bytes | None] = mapped_column(
-        LargeBinary, comment="zlib JSON of all that was looked at and found; null: nothing changed by it"
+        SealedBytes("evaluations.snapshot"),
+        comment="zlib JSON of all that was looked at and found; null: nothing changed by it",
     )
 
 
@@ -342,7 +351,7 @@ class AlertRow(Base):
     changed_at: Mapped[datetime] = mapped_column(comment="when this revision was made")
     owner: Mapped[str | None] = mapped_column(Key, comment="who has taken it; null: nobody yet")
     due_at: Mapped[datetime | None] = mapped_column(comment="when a person must have done the next step")
-    alert: Mapped[dict[str, Any]] = mapped_column(comment="the whole alert")
+    alert: Mapped[dict[str, Any]] = mapped_column(SealedJson("alerts.alert"), comment="the whole alert")
 
 
 class AlertHistory(Base):
@@ -355,12 +364,14 @@ class AlertHistory(Base):
     change: Mapped[str] = mapped_column(comment="what happened")
     at: Mapped[datetime] = mapped_column(comment="when")
     by: Mapped[str] = mapped_column(comment="a person, or the service")
-    reason: Mapped[str] = mapped_column(comment="why")
+    reason: Mapped[str] = mapped_column(SealedText("alert_history.reason"), comment="why")
     told: Mapped[bool] = mapped_column(comment="people must hear of it")
     evaluation_id: Mapped[int | None] = mapped_column(
         ForeignKey("evaluations.id"), comment="the evaluation behind it; null: a person did it"
     )
-    alert: Mapped[dict[str, Any]] = mapped_column(comment="the whole alert after the change")
+    alert: Mapped[dict[str, Any]] = mapped_column(
+        SealedJson("alert_history.alert"), comment="the whole alert after the change"
+    )
 
 
 class Outbox(Base):
@@ -389,7 +400,7 @@ class Outbox(Base):
     alert_id: Mapped[str | None] = mapped_column(Key, comment="the alert; null: a digest")
     revision: Mapped[int | None] = mapped_column(comment="its revision; null: a digest")
     idempotency_key: Mapped[str] = mapped_column(Key, comment="the same on every repeat")
-    payload: Mapped[dict[str, Any]] = mapped_column(comment="what is sent")
+    payload: Mapped[dict[str, Any]] = mapped_column(SealedJson("outbox.payload"), comment="what is sent")
     created_at: Mapped[datetime] = mapped_column(comment="when it was owed")
     sent_at: Mapped[datetime | None] = mapped_column(comment="when the receiver took it")
     attempts: Mapped[int] = mapped_column(comment="times it was taken up to be sent")

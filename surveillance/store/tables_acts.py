@@ -6,6 +6,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from surveillance.store.columns import Key, RowId
+from surveillance.store.sealed import SealedText
 from surveillance.store.tables import Base, _table
 
 
@@ -19,7 +20,9 @@ class Note(Base):
     alert_id: Mapped[str] = mapped_column(Key, ForeignKey("alerts.id"), comment="the alert")
     at: Mapped[datetime] = mapped_column(comment="when")
     by: Mapped[str] = mapped_column(comment="who wrote it")
-    text: Mapped[str] = mapped_column(comment="what, in words that identify nobody")
+    text: Mapped[str] = mapped_column(
+        SealedText("alert_notes.text"), comment="what, in words that identify nobody"
+    )
 
 
 class ResponsePlan(Base):
@@ -35,8 +38,12 @@ class ResponsePlan(Base):
     ended_at: Mapped[datetime | None] = mapped_column(comment="when the alert was closed; null: under way")
     ended_by: Mapped[str | None] = mapped_column(comment="who closed it")
     outcome: Mapped[str | None] = mapped_column(comment="how the alert ended")
-    worked: Mapped[str | None] = mapped_column(comment="evaluation: what worked")
-    not_worked: Mapped[str | None] = mapped_column(comment="evaluation: what did not, and is to change")
+    worked: Mapped[str | None] = mapped_column(
+        SealedText("response_plans.worked"), comment="evaluation: what worked"
+    )
+    not_worked: Mapped[str | None] = mapped_column(
+        SealedText("response_plans.not_worked"), comment="evaluation: what did not, and is to change"
+    )
 
 
 class ResponseTask(Base):
@@ -48,8 +55,10 @@ class ResponseTask(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True, comment="number of the task, in order of adding")
     plan_id: Mapped[int] = mapped_column(ForeignKey("response_plans.id"), comment="the plan")
     template: Mapped[str | None] = mapped_column(comment="id in the use case's plan; null: added by hand")
-    title: Mapped[str] = mapped_column(comment="what to do, in a few words")
-    what: Mapped[str] = mapped_column(comment="how, and by which guidance")
+    title: Mapped[str] = mapped_column(
+        SealedText("response_tasks.title"), comment="what to do, in a few words"
+    )
+    what: Mapped[str] = mapped_column(SealedText("response_tasks.what"), comment="how, and by which guidance")
     role: Mapped[str] = mapped_column(comment="which role is to do it")
     owner: Mapped[str | None] = mapped_column(comment="who does it; null: nobody yet")
     due_at: Mapped[datetime | None] = mapped_column(comment="by when; null: no time was set")
@@ -59,7 +68,9 @@ class ResponseTask(Base):
     added_by: Mapped[str] = mapped_column(comment="who added it")
     resolved_at: Mapped[datetime | None] = mapped_column(comment="when it was done or not needed any more")
     resolved_by: Mapped[str | None] = mapped_column(comment="who said so")
-    reason: Mapped[str | None] = mapped_column(comment="why it was not needed, or how it was done")
+    reason: Mapped[str | None] = mapped_column(
+        SealedText("response_tasks.reason"), comment="why it was not needed, or how it was done"
+    )
 
 
 class Erasure(Base):
@@ -73,7 +84,9 @@ class Erasure(Base):
     key_id: Mapped[str] = mapped_column(comment="which key the HMAC was made with")
     at: Mapped[datetime] = mapped_column(comment="when")
     by: Mapped[str] = mapped_column(comment="who erased it")
-    reason: Mapped[str] = mapped_column(comment="why, in words that identify nobody")
+    reason: Mapped[str] = mapped_column(
+        SealedText("erasures.reason"), comment="why, in words that identify nobody"
+    )
 
 
 alert_notes = _table(Note)

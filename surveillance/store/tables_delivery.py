@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Table
 from sqlalchemy.orm import Mapped, mapped_column
 
 from surveillance.store.columns import Key, RowId
+from surveillance.store.sealed import SealedText
 from surveillance.store.tables import Base
 
 
@@ -43,7 +44,9 @@ class SilenceRow(Base):
     use_case: Mapped[str | None] = mapped_column(Key, comment="alerts of this use case; null: of any")
     scope: Mapped[str | None] = mapped_column(Key, comment="alerts of this scope; null: of any")
     alert_id: Mapped[str | None] = mapped_column(Key, comment="this alert; null: any")
-    reason: Mapped[str] = mapped_column(comment="why, in words that identify nobody")
+    reason: Mapped[str] = mapped_column(
+        SealedText("silences.reason"), comment="why, in words that identify nobody"
+    )
     starts_at: Mapped[datetime] = mapped_column(comment="from when")
     ends_at: Mapped[datetime] = mapped_column(comment="until when at most")
     by: Mapped[str] = mapped_column(comment="who decided")

@@ -7,7 +7,8 @@
 
 A submission is complete once its name ends in .spool, which it gets after its bytes are on the disk. Whoever
 publishes it holds a lock on the file, which a process that dies gives up. An id begins with the time, so that
-names are in the order of arrival. All of it is sensitive: nobody but the service's own user may read it.
+names are in the order of arrival. All of it is sensitive: nobody but the service's own user may read it, and
+where there are keys each message of a submission lies sealed.
 """
 
 import errno
@@ -19,12 +20,13 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from surveillance.events.topics import Kind
+from surveillance.sealing import SealFault, SealingKeys
 from surveillance.submitting.feed import Outgoing
 
 State = Literal["pending", "published"]
@@ -42,7 +44,8 @@ class SpoolFull(RuntimeError):
 
 @dataclass(frozen=True)
 class Heading:
-    """What a submission is, without what it says. `by`: the account that sent it."""
+    """What a submission is, without what it says. `by`: the account that sent it.
+    `sealed`: whether its messages are."""
 
     id: str
     partner: str
@@ -50,6 +53,7 @@ class Heading:
     topic: str
     records: int
     by: str
+    sealed: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,26 @@ class Kept:
     heading: Heading
     path: Path
     file: BinaryIO
+    keys: SealingKeys | None = None
 
     def messages(self) -> Iterator[Outgoing]:
-        """What has to be published, in order."""
+        """What has to be published, in order. Raises SealFault."""
         self.file.seek(0)
         self.file.readline()
         for line in self.file:
-            identity, key, value = line.rstrip(b"\n").split(b"\t", 2)
+            identity, key, value = self._opened(line.rstrip(b"\n")).split(b"\t", 2)
             yield Outgoing(identity.decode(), key, value)
+
+    def _opened(self, line: bytes) -> bytes:
+        if not self.heading.sealed:
+            return line
+        place = _place(self.heading.id)
+        if self.keys is None:
+            raise SealFault(
+                f"{place} is sealed, and there are no keys. Set restricted_keys_file to the file of keys "
+                "that was in use then"
+            )
+        return self.keys.open(line.decode(), place)
 
 
 @dataclass
@@ -76,20 +92,26 @@ class Draft:
     id: str
     path: Path
     file: BinaryIO
+    keys: SealingKeys | None = None
     records: int = 0
 
     def add(self, message: Outgoing) -> None:
         """One more message. Raises SpoolFull."""
+        line = b"\t".join((message.id.encode(), message.key, message.value))
+        if self.keys is not None:
+            line = self.keys.seal(line, _place(self.id)).encode()
         with room():
-            self.file.write(b"\t".join((message.id.encode(), message.key, message.value)) + b"\n")
+            self.file.write(line + b"\n")
         self.records += 1
 
 
 class Spool:
-    """A directory of submissions, which processes of one machine may share; `most_bytes`: of all of it."""
+    """A directory of submissions, which processes of one machine may share; `most_bytes`: of all of it.
 
-    def __init__(self, directory: Path, most_bytes: int) -> None:
-        self.directory, self.most_bytes = directory, most_bytes
+    keys: what is handed in is sealed under the first of them; None: it lies plain."""
+
+    def __init__(self, directory: Path, most_bytes: int, keys: SealingKeys | None = None) -> None:
+        self.directory, self.most_bytes, self.keys = directory, most_bytes, keys
         self._measured = float("-inf"), 0
         for made in (directory, directory / "receipts", directory / "staged"):
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -106,7 +128,7 @@ class Spool:
             # The first line is written last: until then nobody knows how many records there are.
             file.write(_heading_line(Heading(identity, "", "incident", "", 0, "")))
             try:
-                yield Draft(identity, path, file)
+                yield Draft(identity, path, file, self.keys)
             finally:
                 with suppress(OSError):
                     path.unlink()
@@ -114,6 +136,7 @@ class Spool:
     def keep(self, draft: Draft, heading: Heading) -> Kept:
         """Accepts a draft: it is on the disk, under its name, when this returns. Raises SpoolFull."""
         path = draft.path.with_suffix(".spool")
+        heading = replace(heading, sealed=draft.keys is not None)
         with room():
             draft.file.seek(0)
             draft.file.write(_heading_line(heading))
@@ -123,7 +146,7 @@ class Spool:
             fcntl.flock(held, fcntl.LOCK_EX)
             draft.path.rename(path)
             self._sync()
-        return Kept(heading, path, held)
+        return Kept(heading, path, held, self.keys)
 
     def waiting(self) -> list[str]:
         """The ids of all that is kept, the oldest first."""
@@ -159,7 +182,7 @@ class Spool:
         if not path.exists():  # it was published between the two steps
             file.close()
             return None
-        return Kept(_heading_of(file), path, file)
+        return Kept(_heading_of(file), path, file, self.keys)
 
     def settle(self, kept: Kept) -> None:
         """The broker has all of it: a receipt stays, the content goes."""
@@ -241,6 +264,11 @@ class Spool:
 def new_id() -> str:
     """The time and what nobody can guess."""
     return f"{time.time_ns():016x}-{secrets.token_hex(8)}"
+
+
+def _place(identity: str) -> str:
+    """What a sealed message is bound to: it opens in its own submission only."""
+    return f"submission {identity}"
 
 
 def open_private(path: Path, append: bool = False) -> BinaryIO:

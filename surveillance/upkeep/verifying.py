@@ -15,7 +15,7 @@ from surveillance.line_list.record import Case, RecordKey
 from surveillance.redefining import fingerprints
 from surveillance.releasing import verify_releases
 from surveillance.revising import Following, following
-from surveillance.store import audit, erasures, line_list, listed, quality, records, schema, soundness
+from surveillance.store import audit, erasures, line_list, listed, quality, records, schema, seals, soundness
 from surveillance.store.database import Store, Transaction
 from surveillance.store.line_list import ListedRow
 
@@ -63,9 +63,13 @@ def verify(
         yield Check("schema", "the newest revision")
         yield _check("tables", f"{soundness.count_rows(tx)} rows read", soundness.broken_files(tx))
         yield _check("references", "every row refers to one that is there", soundness.broken_references(tx))
+        sealed = _sealed(tx)
+        yield sealed
         yield _audit(tx, keys, published)
         yield _releases(tx)
         yield _ledger(tx)
+        if sealed.faults:
+            return  # what follows would have to be opened
         yield _check("alerts", "every revision once, the last one current", soundness.faulty_alerts(tx))
         yield _check("snapshots", "one for every evaluated revision", soundness.without_snapshot(tx))
         yield _derived(tx, configuration, keys, sample)
@@ -76,6 +80,17 @@ def _check(about: str, found: str, faults: Collection[str] | Iterator[str]) -> C
     more = len(faults) - _MOST_FAULTS
     told = faults[:_MOST_FAULTS] if more <= 0 else (*faults[:_MOST_FAULTS], f"and {more} more")
     return Check(about, found, told)
+
+
+def _sealed(tx: Transaction) -> Check:
+    columns = list(seals.lying(tx))
+    sealed, plain = sum(one.sealed for one in columns), sum(one.plain for one in columns)
+    faults = [
+        f"{one.place}: {one.shut} values cannot be opened with the keys of restricted_keys_file"
+        for one in columns
+        if one.shut
+    ]
+    return _check("restricted values", f"{sealed} sealed, and all of them open; {plain} plain", faults)
 
 
 def _audit(tx: Transaction, keys: Keys, published: audit.Head | None) -> Check:

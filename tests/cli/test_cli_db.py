@@ -47,7 +47,7 @@ def test_a_backup_is_made_checked_and_put_back(run: Run, tmp_path: Path) -> None
     assert (refused.code, "not empty" in refused.err) == (2, True)
     assert run("db", "restore", tmp_path / "copy", "--over", "--yes").code == 0
     checked = run("db", "verify")
-    assert (checked.code, checked.out.count("\nok")) == (0, 8), checked.out
+    assert (checked.code, checked.out.count("\nok")) == (0, 9), checked.out
 
 
 def test_what_is_wrong_is_told_with_exit_code_1(run: Run, house: House) -> None:

@@ -100,6 +100,9 @@ capabilities: {drop: [ALL]}
 {{- with .caFile }}
 - {name: SURVEILLANCE_DATABASE_CA_FILE, value: /etc/surveillance/authorities/{{ . }}}
 {{- end }}
+{{- if $.top.Values.secrets.keys.restricted }}
+- {name: SURVEILLANCE_RESTRICTED_KEYS_FILE, value: /run/secrets/surveillance/restricted-keys}
+{{- end }}
 {{- end }}
 {{- end }}
 

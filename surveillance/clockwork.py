@@ -16,7 +16,7 @@ from surveillance.detection.silence import DEFAULT_RULE, WEEK_DAYS, Quietness, j
 from surveillance.store import audit, partners, pending, ticks
 from surveillance.store.database import Store, Transaction
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 MIDNIGHT = "midnight"
 _CAUGHT_UP_DAYS = 31

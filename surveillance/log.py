@@ -6,6 +6,9 @@ Of an exception, ours or a library's, only its class and its place in the code: 
 import logging
 import re
 import sys
+from contextlib import nullcontext, suppress
+from functools import partial
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -44,7 +47,7 @@ def configure_logging(log_format: str, level: int = logging.INFO, role: str = ""
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _Role(role),
@@ -54,16 +57,13 @@ def configure_logging(log_format: str, level: int = logging.INFO, role: str = ""
         if log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    last: list[Processor] = [exceptions_by_place, _Rendered(renderer)]
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Seldom())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                exceptions_by_place,
-                _Rendered(renderer),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     # No line says where in the code it was made, nor by which thread: that takes as long to find out.
@@ -74,11 +74,28 @@ def configure_logging(log_format: str, level: int = logging.INFO, role: str = ""
     root.setLevel(level)
     for chatty in _LIBRARIES:
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+    # Ours go to the same stream, but not through logging, which takes as long again over a line.
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, *last],
+        logger_factory=partial(_Writer, handler),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
     )
+
+
+class _Writer:
+    """Writes the lines of a module of ours, one at a time with those of the libraries."""
+
+    def __init__(self, handler: logging.StreamHandler[Any], name: str) -> None:
+        self._handler = handler
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        """A stream that is full or closed stops nobody's work, as logging has it."""
+        with self._handler.lock or nullcontext(), suppress(OSError, ValueError):
+            self._handler.stream.write(line + "\n")
+            self._handler.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 class _Role:

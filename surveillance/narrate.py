@@ -25,7 +25,7 @@ from surveillance.sending import Delivered
 from surveillance.store.outbox import Notice
 from surveillance.store.pending import Claim
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 StandIn = Callable[[RecordKey], str]
 """What stands for a record where its id must not."""
@@ -34,14 +34,15 @@ StandIn = Callable[[RecordKey], str]
 def ingested(done: Ingested, stand_in: StandIn) -> None:
     """A line for each message that nobody had handled before."""
     looks = {(asked.use_case, asked.scope): _look(asked) for asked in done.requested}
+    tell = log.bind(repaired=done.repaired).info
     for (message, version), outcome in zip(done.versions, done.revised.outcomes, strict=True):
         touched = done.revised.touched.get(version.key, ())
         asked = sorted(looks[pair] for pair in touched if pair in looks)
-        _handled(message, version.key, str(outcome), done, stand_in, looks=asked)
+        _handled(message, version.key, str(outcome), tell, stand_in, looks=asked)
     for letter in done.letters:
-        _handled(letter, _named(letter), "refused", done, stand_in, code=str(letter.code))
+        _handled(letter, _named(letter), "refused", tell, stand_in, code=str(letter.code))
     for trial in done.trials:
-        _handled(trial, _named(trial), "test", done, stand_in)
+        _handled(trial, _named(trial), "test", tell, stand_in)
 
 
 def evaluated(claim: Claim, done: Evaluated, stand_in: StandIn) -> None:
@@ -144,9 +145,14 @@ def acted(
 
 
 def _handled(
-    message: Any, key: RecordKey | None, outcome: str, done: Ingested, stand_in: StandIn, **more: Any
+    message: Any,
+    key: RecordKey | None,
+    outcome: str,
+    tell: Callable[..., object],
+    stand_in: StandIn,
+    **more: Any,
 ) -> None:
-    log.info(
+    tell(
         "message handled",
         topic=message.topic,
         partition=message.partition,
@@ -154,7 +160,6 @@ def _handled(
         record=None if key is None else stand_in(key),
         outcome=outcome,
         received_at=_moment(message.received_at),
-        repaired=done.repaired,
         **more,
     )
 

@@ -15,7 +15,7 @@ from surveillance.kafka.admin import ClusterState, Offsets, describe
 from surveillance.kafka.brokers import Brokers
 from surveillance.store.ledger import LogPlace, Position, gaps
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class TopicMissing(RuntimeError):

@@ -11,7 +11,7 @@ from surveillance.store import pending
 from surveillance.store.database import Store
 from surveillance.store.listed import keys_after, save_definitions, written_definitions
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 _CHUNK = 1000
 _DEFINITION = ("records", "cases", "places", "case_day")

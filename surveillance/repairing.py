@@ -15,7 +15,7 @@ from surveillance.store import ledger
 from surveillance.store.database import Store
 from surveillance.store.ledger import LogPlace, Position
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from surveillance.configuration import Configuration
 from surveillance.line_list.chronicle import chronicle
-from surveillance.line_list.classify import Reason, classify, failed_condition, first_known
+from surveillance.line_list.classify import Reason, classify_at, first_known, ruled_out
 from surveillance.line_list.duplicates import crowd, propose
 from surveillance.line_list.merges import merge_targets
 from surveillance.line_list.quality import quality_of
@@ -125,12 +125,16 @@ def _rows(group: Versions, configuration: Configuration) -> Iterator[ListedRow]:
     """
     for key, spells in chronicle(group).items():
         for use_case in configuration.use_cases_of(key.kind):
-            if all(failed_condition(spell.version.content, use_case.cases) for spell in spells):
+            against = [ruled_out(spell.version, use_case, spell.survivor) for spell in spells]
+            if all(against):
                 continue
             zone = configuration.zone_of(use_case)
             for place in use_case.places:
                 entries = first_known(
-                    [classify(s.version, use_case, place, zone, s.survivor) for s in spells]
+                    [
+                        classify_at(place, spell.version, use_case, zone, said)
+                        for spell, said in zip(spells, against, strict=True)
+                    ]
                 )
                 if any(_is_told_apart(entry) for entry in entries):
                     for entry, spell in zip(entries, spells, strict=True):

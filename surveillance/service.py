@@ -43,7 +43,7 @@ from surveillance.store.database import Store, transient, unstorable
 from surveillance.upkeep.daily import Daily
 from surveillance.use_case.fault import ConfigError
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 _RETRY_EVALUATION = timedelta(seconds=5)
 _RETRY_RECEIPTS = timedelta(seconds=10)

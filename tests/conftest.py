@@ -1,11 +1,13 @@
 """Fixtures that every package's tests may use."""
 
 import itertools
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from plugins.absent import absent
 from postgresql_server import PostgresqlServer, find_programs
@@ -13,6 +15,17 @@ from surveillance.store.database import Store
 
 _numbers = itertools.count(1)
 DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """What a test, or a command in its process, makes of the log ends with it: its stream is closed later."""
+    root, ours = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**ours)
 
 
 @pytest.fixture(scope="session")

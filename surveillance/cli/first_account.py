@@ -11,7 +11,7 @@ from surveillance.settings import Settings
 from surveillance.store.database import Store
 from surveillance.web.house import utc_now
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 def tell_of_first_account(settings: Settings) -> None:

@@ -36,7 +36,7 @@ from surveillance.submitting.spool import Spool
 from surveillance.use_case.fault import ConfigError
 from surveillance.web.provider import load_provider
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 _KEPT_DAYS = 7.0  # by a topic that is made while nobody says how long
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from surveillance.line_list.content import holds, values_at
@@ -31,6 +31,13 @@ class Reason(StrEnum):
 _WITHDRAWN = (("action", "withdrawn"), ("status", "withdrawn"), ("action", "cancelled"))
 
 
+class Against(NamedTuple):
+    """Why a record does not count, and the field that rests on (never its value)."""
+
+    reason: Reason
+    field: str
+
+
 def classify(
     version: RecordVersion, use_case: UseCase, place: Place, zone: ZoneInfo, survivor: RecordKey
 ) -> Case | Exclusion:
@@ -40,15 +47,39 @@ def classify(
     (`merges.survivors`); its own key where it was not merged. The answer depends on nothing else, so a
     record is classified again when its version or its survivor changes.
     """
+    return classify_at(place, version, use_case, zone, ruled_out(version, use_case, survivor))
+
+
+def ruled_out(version: RecordVersion, use_case: UseCase, survivor: RecordKey) -> Against | None:
+    """The first reason against counting the record anywhere; None: its area and day are left to see.
+
+    This is asked of every use case, and most say no.
+    """
+    if version.key.kind != use_case.records:
+        return Against(Reason.OTHER_KIND, "")
+    if survivor != version.key:
+        return Against(Reason.MERGED, "merged_into")
+    for field, value in _WITHDRAWN:
+        if version.content.get(field) == value:
+            return Against(Reason.WITHDRAWN, field)
+    failed = failed_condition(version.content, use_case.cases)
+    return None if failed is None else Against(Reason.NOT_A_CASE, failed)
+
+
+def classify_at(
+    place: Place, version: RecordVersion, use_case: UseCase, zone: ZoneInfo, against: Against | None
+) -> Case | Exclusion:
+    """As `classify` at one place, where it is known what speaks `against` the record at all of them."""
     content = version.content
-    reason, field = _exclusion(version, use_case, place, survivor)
-    if reason is not None:
-        return Exclusion(version.key, version.version, use_case.id, place.name, str(reason), field)
-    area, day = _text_at(content, f"{place.field}.code"), day_at(content, use_case.case_day, zone)
+    area, day = _text_at(content, f"{place.field}.code"), None
+    if against is None and area is None:
+        elsewhere = ELSEWHERE_AREA in values_at(content, f"{place.field}.missing")
+        against = Against(Reason.ELSEWHERE if elsewhere else Reason.NO_AREA, place.field)
+    if against is None:
+        day = day_at(content, use_case.case_day, zone)
     if area is None or day is None:
-        field = place.field if area is None else use_case.case_day
-        reason = Reason.NO_AREA if area is None else Reason.NO_DAY
-        return Exclusion(version.key, version.version, use_case.id, place.name, str(reason), field)
+        against = against or Against(Reason.NO_DAY, use_case.case_day)
+        return Exclusion(version.key, version.version, use_case.id, place.name, *against)
     age = content.get("age")
     return Case(
         key=version.key,
@@ -72,29 +103,6 @@ def first_known(entries: Sequence[Case | Exclusion]) -> list[Case | Exclusion]:
         replace(e, received_at=first) if isinstance(e, Case) and first and e.received_at != first else e
         for e in entries
     ]
-
-
-def _exclusion(
-    version: RecordVersion, use_case: UseCase, place: Place, survivor: RecordKey
-) -> tuple[Reason | None, str]:
-    """The first reason against counting the record, and the field it rests on (never its value).
-
-    That it has an area and a day is left to see: this is asked of every use case, and most say no.
-    """
-    content = version.content
-    if version.key.kind != use_case.records:
-        return Reason.OTHER_KIND, ""
-    if survivor != version.key:
-        return Reason.MERGED, "merged_into"
-    for field, value in _WITHDRAWN:
-        if content.get(field) == value:
-            return Reason.WITHDRAWN, field
-    failed = failed_condition(content, use_case.cases)
-    if failed is not None:
-        return Reason.NOT_A_CASE, failed
-    if ELSEWHERE_AREA in values_at(content, f"{place.field}.missing"):
-        return Reason.ELSEWHERE, place.field
-    return None, ""
 
 
 def failed_condition(content: Mapping[str, Any], conditions: Mapping[str, Condition]) -> str | None:

@@ -11,16 +11,26 @@ UNKNOWN = "unknown"
 
 
 def values_at(content: Mapping[str, Any], path: str) -> tuple[Any, ...]:
-    """Every value at a dotted path (`diagnoses.code`). Lists are flattened; absent and null are nothing."""
-    value: Any = content
-    for name in _names(path):
-        if type(value) is not dict:
-            return _values_among(content, path)
-        value = value.get(name)
+    """Every value at a dotted path (`diagnoses.code`). Lists are flattened; absent and null are nothing.
+
+    Asked dozens of times a record, so with as few calls as it can be.
+    """
+    if "." not in path:
+        value = content.get(path)
         if value is None:
             return ()
-    # Nearly always objects in objects, and this is asked dozens of times a record.
-    return _values_among(content, path) if isinstance(value, list | tuple) else (value,)
+        return tuple(_leaves(value)) if isinstance(value, list | tuple) else (value,)
+    values: list[Any] = [content]
+    for name in _names(path):
+        found: list[Any] = []
+        for value in values:
+            below = value.get(name) if type(value) is dict or isinstance(value, Mapping) else None
+            if isinstance(below, list | tuple):
+                found += _leaves(below)
+            elif below is not None:
+                found.append(below)
+        values = found
+    return tuple(values)
 
 
 @cache
@@ -28,24 +38,12 @@ def _names(path: str) -> tuple[str, ...]:
     return tuple(path.split("."))
 
 
-def _values_among(content: Mapping[str, Any], path: str) -> tuple[Any, ...]:
-    values: list[Any] = [content]
-    for name in _names(path):
-        values = [
-            value[name]
-            for parent in values
-            for value in _flatten(parent)
-            if isinstance(value, Mapping) and name in value
-        ]
-    return tuple(leaf for value in values for leaf in _flatten(value) if leaf is not None)
-
-
-def _flatten(value: Any) -> Iterator[Any]:
-    if not isinstance(value, list | tuple):
-        yield value
-        return
-    for item in value:
-        yield from _flatten(item)
+def _leaves(values: list[Any] | tuple[Any, ...]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from _leaves(value)
+        elif value is not None:
+            yield value
 
 
 def is_known(value: Any) -> bool:
@@ -60,20 +58,21 @@ def holds(condition: Condition, values: tuple[Any, ...]) -> bool:
     if condition.known is not None and any(map(is_known, values)) != condition.known:
         return False
     given = condition.given
-    return not given or any(_passes(value, given) for value in values)
-
-
-def _passes(value: Any, given: Mapping[str, Any]) -> bool:
-    # All tests must hold for one and the same value, should a condition ever carry more than one.
-    for name, wanted in given.items():  # noqa: SIM110  asked dozens of times a record: a generator costs more
-        if not _TESTS[name](value, wanted):
-            return False
-    return True
+    # Loops, for a generator costs more. Of several tests, all must hold for one and the same value.
+    for value in values:
+        for name, wanted in given.items():
+            if not _TESTS[name](value, wanted):
+                break
+        else:
+            return True
+    return not given
 
 
 def _is_one_of(value: Any, wanted: tuple[Any, ...]) -> bool:
+    if value not in wanted:
+        return False
     # In Python True == 1: without the type, a condition on a flag would match a number.
-    return value in wanted and any(
+    return type(value) is str or any(
         value == w and isinstance(value, bool) == isinstance(w, bool) for w in wanted
     )
 

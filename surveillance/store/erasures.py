@@ -47,7 +47,7 @@ class KeyChanged(RuntimeError):
 
 def token(key: bytes, record: RecordKey) -> str:
     """What stands for a record where its id must not: HMAC-SHA256 of it, in hexadecimal digits."""
-    return hmac.new(key, f"record {record}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, f"record {record}".encode(), "sha256").hex()
 
 
 def check_key(tx: Transaction, key: bytes) -> None:

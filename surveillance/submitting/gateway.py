@@ -26,7 +26,7 @@ from surveillance.submitting.outlet import Outlet
 from surveillance.submitting.spool import Draft, Heading, Kept, Spool, State, new_id
 from surveillance.submitting.taken import Enter, Taken, TakenLog
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 MOST_RECORDS = 100_000
 MOST_FAULTS = 5_000  # that are told one by one; the rest are counted

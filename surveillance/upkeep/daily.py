@@ -13,7 +13,7 @@ from surveillance.store import audit, test_records
 from surveillance.store.database import Store
 from surveillance.upkeep.expiring import due, expire, policy_of
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 @dataclass

@@ -24,7 +24,7 @@ from surveillance.store.database import Store, Transaction
 from surveillance.tallying import counted_cases
 from surveillance.use_case.model import UseCase
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 BY = "service"
 _MONTHS = Calendar("month", 1)

@@ -21,7 +21,7 @@ from surveillance.store.database import Store, Transaction
 from surveillance.store.ledger import LogPlace
 from surveillance.upkeep.verifying import Keys
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 _CHUNK = 1_000
 ReadRange = Callable[[str, int, int, int], Fetched]

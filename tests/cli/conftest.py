@@ -1,8 +1,6 @@
 """Commands in this process; `command.run_apart` runs them in one of their own."""
 
-import logging
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,13 +31,3 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         return Ran(code if isinstance(code, int) else int(code is not None), said.out, said.err)
 
     return run_command
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """A command that runs in this process sends the logs to its own standard error, which is closed later."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)

@@ -4,12 +4,13 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import exc as sa_exc
 
 from small_house import House, incident, message
@@ -31,11 +32,9 @@ SENT = ("very-private-record", "n1", "Crater", "dust-7", "1a1a1a", "poisoning", 
 
 
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
+def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
     """What was logged as JSON since the last call, in order."""
     written = io.StringIO()
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     with monkeypatch.context() as patched:
         patched.setattr(sys, "stderr", written)
         configure_logging("json", role="worker")
@@ -46,9 +45,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
         written.truncate()
         return [json.loads(line) for line in said]
 
-    yield since
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    return since
 
 
 def stand_in(record: str) -> str:
@@ -226,27 +223,45 @@ def test_messages_need_not_be_told_one_by_one(house: House, lines: Lines) -> Non
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize("logger_of", [logging.getLogger, structlog.get_logger])
 def test_an_exception_is_told_by_class_and_place_and_an_address_without_its_password(
-    log_format: str, capsys: pytest.CaptureFixture[str]
+    log_format: str, logger_of: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     configure_logging(log_format)
+    log = logger_of("somebody.speaks")
     try:
-        try:
-            raise ValueError("very-private-record")
-        except ValueError:
-            logging.getLogger("a.library").exception("it failed")
-        logging.getLogger("a.library").error("cannot reach %s", "postgresql://somebody:hunter2@host/name")
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
+        raise ValueError("very-private-record")
+    except ValueError:
+        log.exception("it failed")
+    log.error("cannot reach postgresql://somebody:hunter2@host/name")
     said = capsys.readouterr().err
+    assert "somebody.speaks" in said
     assert "ValueError" in said
     assert "test_narrate.py" in said
     assert "very-private-record" not in said
     assert "hunter2" not in said
     assert "postgresql://***@host/name" in said
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", stream)
+        configure_logging("json")
+    log = structlog.get_logger("somebody.speaks")
+    log.info("heard")
+    said = stream.getvalue()
+    stream.close()
+    log.info("not heard")
+    assert '"heard"' in said
+
+
+def test_lines_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("json", logging.WARNING)
+    log = structlog.get_logger("somebody.speaks")
+    log.info("too little")
+    log.warning("enough")
+    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["enough"]
 
 
 def test_a_message_handled_twice_is_told_once(house: House, lines: Lines) -> None:

@@ -13,7 +13,7 @@ import structlog
 from surveillance.adapters.hl7.answer import DATA_TYPE, Reason
 from surveillance.adapters.hl7.receiver import Receiver
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 START, END = b"\x0b", b"\x1c\r"
 MOST_BYTES = 262_144

@@ -30,7 +30,7 @@ from surveillance.geography.lookup import Gazetteer
 from surveillance.log import place_of
 from surveillance.metrics import ADAPTED
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 # Fields of events, by the place of the message that they were read from.
 _PLACES = {

@@ -86,13 +86,13 @@ def _began(version: RecordVersion) -> datetime:
 
 
 def _bits(kind: str, content: Mapping[str, Any]) -> int:
-    return sum(1 << place for place, name in enumerate(FIELDS[kind]) if _is_known(content.get(name)))
+    return sum([1 << place for place, name in enumerate(FIELDS[kind]) if _is_known(content.get(name))])
 
 
 def _is_known(value: Any) -> bool:
     """Whether a value says something: an area with a reason why there is none does not."""
-    if isinstance(value, str):
-        return value != "unknown"
-    if isinstance(value, Mapping) and "missing" in value:
-        return value.get("code") is not None
-    return value not in (None, [], ())
+    if value is None or value == "unknown":
+        return False
+    if isinstance(value, dict):
+        return "missing" not in value or value.get("code") is not None
+    return value != [] and value != ()

@@ -53,8 +53,9 @@ def mark(
     transaction ends: where one transaction marks several logs, it marks them sorted.
     """
     position = _locked(tx, place, now)
-    _add(tx, position, spans_of(offsets), now, "repaired" if repaired else None)
-    return {offset for offset in offsets if offset not in position.handled}
+    spans = tuple(spans_of(offsets))
+    _add(tx, position, spans, now, "repaired" if repaired else None)
+    return {offset for span in spans for gap in position.handled.missing(*span) for offset in gap}
 
 
 def mark_absent(tx: Transaction, place: LogPlace, offsets: Iterable[range], now: datetime) -> None:

@@ -58,7 +58,15 @@ def join(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 def spans_of(offsets: Iterable[int]) -> Iterator[Span]:
     """Offsets, in any order and with repeats, as sorted spans."""
-    return iter(join((offset, offset + 1) for offset in offsets))
+    first = end = None
+    for offset in sorted(offsets):
+        if first is None or end is None or offset > end:
+            if first is not None and end is not None:
+                yield first, end
+            first = offset
+        end = offset + 1
+    if first is not None and end is not None:
+        yield first, end
 
 
 _BELOW_ALL = -2  # no span of offsets touches it

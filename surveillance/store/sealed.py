@@ -31,6 +31,7 @@ from surveillance.store.json_text import dump_rows
 
 _ATTRIBUTE = "restricted_keys"
 _PLAIN = f"{MARK}:"  # before a text that begins with the mark and is not sealed: somebody wrote it so
+_TEXTS = Texts()
 SAYS_NOTHING = ("", "expired")
 SAYS_NOTHING_BYTES = 64  # more than a snapshot that has expired takes, less than any other
 
@@ -116,7 +117,7 @@ class SealedTexts(SealedText):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return super().process_bind_param(Texts().process_bind_param(value, dialect), dialect)
+        return super().process_bind_param(_TEXTS.process_bind_param(value, dialect), dialect)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         if not value:

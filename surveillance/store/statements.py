@@ -81,11 +81,11 @@ def _as_json(tx: Connection, columns: Sequence[ColumnClause[Any]], rows: Sequenc
     """Raises StatementError for a value that its column does not take, as running a statement does."""
     prepare = [(c.name, c.type.process_bind_param) for c in columns if isinstance(c.type, TypeDecorator)]
     try:
-        if prepare:
-            rows = [
-                {**row, **{name: process(row[name], tx.dialect) for name, process in prepare}} for row in rows
-            ]
-        return dump_rows(rows)
+        prepared = [dict(row) for row in rows] if prepare else rows
+        for row in prepared:
+            for name, process in prepare:
+                row[name] = process(row[name], tx.dialect)
+        return dump_rows(prepared)
     except (TypeError, ValueError) as error:
         raise StatementError(str(error), None, None, error, hide_parameters=True) from error
 

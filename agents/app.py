@@ -22,7 +22,7 @@ COMMIT_SECONDS = 0.5
 
 
 CHUNKS = 8
-"""Chunks in a batch: of as many partitions at once."""
+"""Chunks in a batch, at most: of as many partitions at once."""
 
 
 class App(faust.App):
@@ -50,7 +50,7 @@ def make_app(settings: Connection) -> App:
         broker_heartbeat_interval=1.0,
         # Waiting for the batch in hand would wait through an outage; it is read again, which is harmless.
         stream_wait_empty=False,
-        # What is buffered beyond the batch in hand is what a rebalance may skip: little.
+        # What is buffered beyond the batches in hand is what a rebalance may skip: little.
         stream_buffer_maxsize=CHUNKS,
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -61,6 +61,11 @@ def make_app(settings: Connection) -> App:
     app.transport = transport(app.conf.broker_consumer, app)
     app.monitor = PrometheusMonitor(metrics=_faust_metrics())
     return app
+
+
+def batch_chunks(settings: Connection) -> int:
+    """The chunks in a full batch."""
+    return min(CHUNKS, settings.batch_messages)
 
 
 def chunk_messages(settings: Connection) -> int:

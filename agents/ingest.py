@@ -1,13 +1,14 @@
 """The one agent: batches of the partners' messages into the service. Bytes in, offsets out."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
 import structlog
 
-from agents.app import CHUNKS, App
+from agents.app import App, batch_chunks
 from agents.house import Connection, House
 from agents.steps import backoff, finish, in_thread, pause, report
 from surveillance.events.message import Message
@@ -31,28 +32,53 @@ def add_ingest(
 
     @app.agent(app.topic(*house.topics, internal=False, allow_empty=True, **raw), name="ingest")  # type: ignore[untyped-decorator]
     async def ingest(stream: Any) -> None:
-        most = min(CHUNKS, settings.batch_messages)
-        storing: asyncio.Future[None] = asyncio.ensure_future(asyncio.sleep(0))
+        async def store_and_acknowledge(
+            events: Sequence[Any], messages: Sequence[Message], read: Readings | None
+        ) -> None:
+            await store(house, messages, stopping, read)
+            if stopping.is_set():
+                return  # perhaps not stored: not acknowledged
+            for event in events:
+                await stream.ack(event)
+            stored()
+
+        batch = batch_chunks(settings)
+        lanes = [Lane(house, batch, store_and_acknowledge) for _ in range(settings.ingest_lanes)]
+        lane_of: dict[Any, Lane] = {}
+        # Half of what fills every lane, for some have more than others, and a rest costs as a batch does.
+        most = batch * (len(lanes) + 1) // 2
         try:
             # noack: what is not stored when the worker stops stays uncommitted and is read again.
             async for events in stream.noack_take(most, within=settings.batch_wait_seconds):
-                messages = [to_message(record) for event in events for record in event.message.value.records]
-                # A batch is read while the one before it is stored; they are stored one after the other.
-                read = await in_thread("read", partial(house.read, messages))
-                await asyncio.shield(storing)
-                storing = asyncio.ensure_future(store_and_acknowledge(stream, events, messages, read))
+                by_lane: defaultdict[Lane, list[Any]] = defaultdict(list)
+                for event in events:
+                    next_lane = lanes[len(lane_of) % len(lanes)]
+                    by_lane[lane_of.setdefault(event.message.tp, next_lane)].append(event)
+                await asyncio.gather(*(lane.take(some) for lane, some in by_lane.items()))
         finally:
-            await finish(storing)
+            await finish(*(lane.storing for lane in lanes))
 
-    async def store_and_acknowledge(
-        stream: Any, events: Sequence[Any], messages: Sequence[Message], read: Readings | None
-    ) -> None:
-        await store(house, messages, stopping, read)
-        if stopping.is_set():
-            return  # perhaps not stored: not acknowledged
-        for event in events:
-            await stream.ack(event)
-        stored()
+
+Storing = Callable[[Sequence[Any], Sequence[Message], Readings | None], Awaitable[None]]
+
+
+class Lane:
+    """Some of the partitions. Their batches are stored one after the other, beside those of other lanes."""
+
+    def __init__(self, house: House, chunks: int, store: Storing) -> None:
+        """`chunks`: so many of Faust's messages are a batch."""
+        self._house, self._chunks, self._store = house, chunks, store
+        self.storing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.storing.set_result(None)
+
+    async def take(self, events: Sequence[Any]) -> None:
+        """Returns when all but the last batch is stored: the next is read meanwhile."""
+        for first in range(0, len(events), self._chunks):
+            some = events[first : first + self._chunks]
+            messages = [to_message(record) for event in some for record in event.message.value.records]
+            read = await in_thread("read", partial(self._house.read, messages))
+            await asyncio.shield(self.storing)
+            self.storing = asyncio.ensure_future(self._store(some, messages, read))
 
 
 async def store(

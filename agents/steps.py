@@ -49,9 +49,9 @@ def in_thread(name: str, step: Callable[[], T]) -> "asyncio.Future[T]":
     return future
 
 
-async def finish(task: "asyncio.Future[T]", seconds: float = FINISH_SECONDS) -> None:
-    """Gives a task that is in hand some seconds to end by itself, for who is cancelled meanwhile."""
-    await asyncio.wait({task}, timeout=seconds)
+async def finish(*tasks: "asyncio.Future[T]", seconds: float = FINISH_SECONDS) -> None:
+    """Gives tasks that are in hand some seconds to end by themselves, for who is cancelled meanwhile."""
+    await asyncio.wait(tasks, timeout=seconds)
 
 
 async def forever(

@@ -145,7 +145,10 @@ class Settings(BaseSettings):
         description="secret that the identity provider of access.yaml gave this service, if it gave one",
     )
     oidc_secret_file: Path | None = Field(default=None, description="file that holds oidc_secret")
-    batch_messages: int = Field(default=1000, ge=1, description="most messages in one transaction")
+    batch_messages: int = Field(default=2000, ge=1, description="most messages in one transaction")
+    ingest_lanes: int = Field(
+        default=3, ge=1, le=16, description="batches stored at once, each of other partitions"
+    )
     batch_wait_seconds: float = Field(default=0.02, gt=0, description="longest wait for a batch to fill")
     fetch_wait_ms: int = Field(default=100, ge=1, description="longest wait of one fetch at the broker")
     repair_after_seconds: float = Field(

@@ -71,7 +71,7 @@ def test_settings_are_values_that_the_service_accepts(
 OF_EVERYBODY = {"config_dir", "log_format", "database_url", "database_password_file"}
 NOT_PASSED = {  # fixed by the file itself, or of use by hand only
     *("brokers", "topic_prefix", "consumer_group", "partitions", "replication_factor", "replay", "chromium"),
-    *("batch_messages", "batch_wait_seconds", "fetch_wait_ms", "repair_after_seconds"),
+    *("batch_messages", "ingest_lanes", "batch_wait_seconds", "fetch_wait_ms", "repair_after_seconds"),
     *("evaluation_lease_seconds", "log_messages", "ready_unhandled_messages"),
     # Their defaults suit one machine.
     *("spool_megabytes", "upload_megabytes", "test_record_days", "test_records_each"),

@@ -95,4 +95,4 @@ def _is_known(value: Any) -> bool:
         return False
     if isinstance(value, dict):
         return "missing" not in value or value.get("code") is not None
-    return value != [] and value != ()
+    return not isinstance(value, list | tuple) or bool(value)

@@ -239,8 +239,8 @@ def _postgresql_engine(url: URL, address: Address) -> Engine:
     engine = sa.create_engine(
         url if address.password is None else url.set(password=address.password),
         pool_pre_ping=True,
-        pool_size=8,
-        max_overflow=8,
+        pool_size=12,
+        max_overflow=12,
         pool_timeout=_BUSY_SECONDS,
         connect_args=defaults,
         json_serializer=dump_json,

@@ -17,6 +17,7 @@ class Settings:
     brokers: Brokers | str
     consumer_group: str
     batch_messages: int = 100
+    ingest_lanes: int = 2
     batch_wait_seconds: float = 0.02
     fetch_wait_ms: int = 20
 

@@ -13,8 +13,9 @@ from surveillance.log import configure_logging
 class PrintingHouse(FakeHouse):
     def ingest(self, messages: Sequence[Message], *, read: None = None) -> None:
         super().ingest(messages, read=read)
-        lines = (f"{m.topic} {m.partition} {m.offset}" for m in messages)
-        print("\n".join(lines), flush=True)
+        lines = "".join(f"{m.topic} {m.partition} {m.offset}\n" for m in messages)
+        with self._lock:  # batches of several lanes come at once
+            print(lines, end="", flush=True)
 
 
 if __name__ == "__main__":

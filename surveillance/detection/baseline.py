@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2, norm
 
+from surveillance.detection.chances import chi_squared_above, normal_above
 from surveillance.detection.cluster import Study
 from surveillance.detection.exceedance.quasi_poisson import Fit, fit
 from surveillance.detection.report_delay import completeness
@@ -177,7 +177,7 @@ def _excess_p(counts: Floats, expected: Floats, freedom: int) -> float:
     some = expected > 0
     statistic = float((((counts - expected) ** 2)[some] / expected[some]).sum())
     scale = float((2 + 1 / expected[some]).sum()) / (2 * max(int(some.sum()), 1))
-    return float(chi2.sf(statistic / scale, freedom / scale))
+    return chi_squared_above(statistic / scale, freedom / scale)
 
 
 def _totals(of: Ints, amounts: Floats) -> Floats:
@@ -193,7 +193,7 @@ def _forecast_p(design: Floats, counts: Floats, share: Floats) -> float:
     forecast = np.exp(np.clip(design[past:] @ model.coefficients, -50, 50)) * share[past:]
     gradient = forecast @ design[past:]
     spread = float(forecast.sum() + gradient @ model.covariance @ gradient)
-    return float(2 * norm.sf(abs(counts[past:].sum() - forecast.sum()) / np.sqrt(max(spread, 1e-9))))
+    return 2 * normal_above(abs(counts[past:].sum() - forecast.sum()) / np.sqrt(max(spread, 1e-9)))
 
 
 def _misfit_of_areas(study: Study, expected: Floats, first_days: int) -> str:

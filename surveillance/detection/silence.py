@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import nbinom, poisson
 
+from surveillance.detection.chances import CountLaw
 from surveillance.detection.exceedance.quasi_poisson import anscombe_weights, fit
 
 WEEK_DAYS = 7
@@ -76,6 +76,5 @@ def _window(daily: npt.NDArray[np.int64], days: int, rule: SilenceRule) -> Quiet
         model = fit(design, past, anscombe_weights(model, past, rule.batches_above))
     mean = float(model.fitted[0])
     spread = model.overdispersion * (1 + mean * float(model.covariance[0, 0]))
-    law = poisson(mean) if spread <= 1 + 1e-9 else nbinom(mean / (spread - 1), 1 / spread)
-    chance = min(1.0, float(law.cdf(totals[0])) * len(rule.windows_days))
+    chance = min(1.0, CountLaw(mean, spread, 1e-9).at_most(totals[0]) * len(rule.windows_days))
     return Quietness(days, int(totals[0]), mean, chance, quiet=chance <= rule.alpha)

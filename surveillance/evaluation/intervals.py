@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from scipy.stats import beta, binom, chi2
+import numpy as np
+from scipy.special import bdtr, betaincinv, gammaincinv
 
 CONFIDENCE = 0.95
 
@@ -27,8 +28,8 @@ def rate(events: int, years: float, confidence: float = CONFIDENCE) -> Estimate:
     if years <= 0 or events < 0:
         raise ValueError(f"years: {events} events in {years} years give no rate; both must be positive")
     outside = (1 - confidence) / 2
-    low = chi2.ppf(outside, 2 * events) / 2 if events else 0.0
-    high = chi2.ppf(1 - outside, 2 * events + 2) / 2
+    low = gammaincinv(events, outside) if events else 0.0
+    high = gammaincinv(events + 1, 1 - outside)
     return Estimate(events / years, float(low) / years, float(high) / years)
 
 
@@ -39,8 +40,8 @@ def proportion(hits: int, of: int, confidence: float = CONFIDENCE) -> Estimate:
     if of == 0:
         return Estimate(None, None, None)
     outside = (1 - confidence) / 2
-    low = beta.ppf(outside, hits, of - hits + 1) if hits else 0.0
-    high = beta.ppf(1 - outside, hits + 1, of - hits) if hits < of else 1.0
+    low = betaincinv(hits, of - hits + 1, outside) if hits else 0.0
+    high = betaincinv(hits + 1, of - hits, 1 - outside) if hits < of else 1.0
     return Estimate(hits / of, float(low), float(high))
 
 
@@ -52,9 +53,8 @@ def middle(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     if not values:
         return Estimate(None, None, None)
     ordered, n = sorted(values), len(values)
-    rank = int(binom.ppf((1 - confidence) / 2, n, 0.5))  # as many values or fewer lie below the lower end
-    if binom.cdf(rank, n, 0.5) > (1 - confidence) / 2:
-        rank -= 1
+    outside = bdtr(np.arange(n), n, 0.5) <= (1 - confidence) / 2
+    rank = int(outside.sum()) - 1  # as many values or fewer lie below the lower end
     if rank < 0:
         return Estimate(median(ordered), None, None)
     return Estimate(median(ordered), ordered[rank], ordered[n - 1 - rank])

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import poisson
+from scipy.special import pdtr, pdtrik
 
 Floats = npt.NDArray[np.float64]
 ALMOST_ALL, MOST = 0.998, 0.95
@@ -55,8 +55,10 @@ def limits(expected: Sequence[float] | Floats, overdispersion: float = 1.0) -> l
 
 def _quantile(expected: Floats, p: float) -> Floats:
     """The p-quantile of a Poisson count, interpolated, so that limits are smooth and exact on average."""
-    count = poisson.ppf(p, expected)
-    reached, before = poisson.cdf(count, expected), poisson.cdf(count - 1, expected)
+    above = np.ceil(pdtrik(p, expected))
+    below = np.maximum(above - 1, 0)
+    count = np.where(pdtr(below, expected) >= p, below, above)
+    reached, before = pdtr(count, expected), np.where(count > 0, pdtr(np.maximum(count - 1, 0), expected), 0)
     value: Floats = count - (reached - p) / (reached - before)
     return np.maximum(0.0, value)
 

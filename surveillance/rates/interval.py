@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import sqrt
 
-from scipy.stats import chi2, norm
+from scipy.special import gammaincinv, ndtri
 
 PER = 100_000
 DAYS_PER_YEAR = 365.25
@@ -34,9 +34,9 @@ def count_interval(cases: float, confidence: float = CONFIDENCE) -> tuple[float,
         raise ValueError(f"cases: {cases} is negative; give how many cases there are")
     outside = (1 - confidence) / 2
     if cases < LEAST_FOR_BYAR:
-        low = float(chi2.ppf(outside, 2 * cases)) / 2 if cases else 0.0
-        return low, float(chi2.ppf(1 - outside, 2 * cases + 2)) / 2
-    z, more = float(norm.ppf(1 - outside)), cases + 1
+        low = float(gammaincinv(cases, outside)) if cases else 0.0
+        return low, float(gammaincinv(cases + 1, 1 - outside))
+    z, more = float(ndtri(1 - outside)), cases + 1
     low = cases * (1 - 1 / (9 * cases) - z / (3 * sqrt(cases))) ** 3
     return low, more * (1 - 1 / (9 * more) + z / (3 * sqrt(more))) ** 3
 

@@ -1,10 +1,10 @@
 """The bounds that a count is compared with, and how far beyond them it lies."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy.stats import nbinom, norm, poisson
+
+from surveillance.detection.chances import CountLaw, normal_above, normal_quantile
 
 EXPONENTS = {"2/3": 2 / 3, "1/2": 0.5, "none": 1.0}
 THRESHOLDS = ("delta", "nb_plugin", "muan")
@@ -40,11 +40,11 @@ def delta_bound(
     exponent = EXPONENTS[power]
     spread = dispersion + error**2 / expected
     deviation = np.sqrt(exponent**2 * expected ** (2 * exponent - 1) * spread)
-    centre, reach = expected**exponent, norm.ppf(1 - alpha) * deviation
+    centre, reach = expected**exponent, normal_quantile(1 - alpha) * deviation
     lower = max(centre - reach, 0.0) ** (1 / exponent)
     upper = (centre + reach) ** (1 / exponent)
-    p = norm.sf(observed**exponent, centre, deviation)
-    return float(lower), float(upper), float(p), float((observed - expected) / (upper - expected))
+    p = normal_above((observed**exponent - centre) / deviation)
+    return float(lower), float(upper), p, float((observed - expected) / (upper - expected))
 
 
 def count_bound(
@@ -55,13 +55,13 @@ def count_bound(
     link, link_error: log of the expected count and its standard error. `nb_plugin` takes the expected count
     as it is, `muan` its upper quantile.
     """
-    at = link if method == "nb_plugin" else norm.ppf(1 - alpha, link, link_error)
+    at = link if method == "nb_plugin" else normal_quantile(1 - alpha) * link_error + link
     mean = float(np.exp(at))
     if not np.isfinite(mean):
         return (float("nan"),) * 4
-    law, of = _law(mean, dispersion)
-    lower, upper = max(0.0, float(law.ppf(alpha, *of))), float(law.ppf(1 - alpha, *of))
-    return lower, upper, float(law.sf(observed - 1, *of)), float((observed - link) / (upper - link))
+    law = CountLaw(mean, dispersion)
+    lower, upper = law.quantile(alpha), law.quantile(1 - alpha)
+    return lower, upper, law.at_least(observed), float((observed - link) / (upper - link))
 
 
 def chance_of(observed: float, expected: float, error: float, dispersion: float, least: float) -> float:
@@ -72,13 +72,4 @@ def chance_of(observed: float, expected: float, error: float, dispersion: float,
     """
     mean = max(expected, least)
     spread = dispersion + error**2 / mean
-    law, of = _law(mean, spread, 1e-9)
-    return float(law.sf(observed - 1, *of))
-
-
-def _law(mean: float, dispersion: float, rounding: float = 0.0) -> tuple[Any, tuple[float, ...]]:
-    """Negative binomial, or Poisson without overdispersion, and its parameters: scipy takes ten times as long
-    to freeze them into one object as to answer."""
-    if dispersion <= 1 + rounding:
-        return poisson, (mean,)
-    return nbinom, (mean / (dispersion - 1), 1 / dispersion)
+    return CountLaw(mean, spread, rounding=1e-9).at_least(observed)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
 
+from surveillance.detection.chances import normal_quantile
 from surveillance.detection.exceedance.bound import Bound
 
 Floats = npt.NDArray[np.float64]
@@ -59,7 +59,7 @@ def ears_bound(counts: Floats, at: int, rule: Ears) -> Bound | None:
     if found is None or not np.isfinite(counts[at]):
         return None
     mean, deviation = found
-    z = float(norm.ppf(1 - rule.alpha))
+    z = normal_quantile(1 - rule.alpha)
     upper, observed = mean + z * deviation, float(counts[at])
     if rule.method == "C3":
         upper = max(0.0, (observed if rule.as_r else mean) + deviation * (z - _carried(counts, at, rule)))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student
+
+from surveillance.detection.chances import student_above
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,7 +44,7 @@ class Fit:
     def p_of(self, coefficient: int, dispersion: float) -> float:
         """Two-sided p of a coefficient being 0, by Student's t."""
         error = np.sqrt(dispersion * self.covariance[coefficient, coefficient])
-        return float(2 * student.sf(abs(self.coefficients[coefficient]) / error, self.freedom))
+        return 2 * student_above(abs(self.coefficients[coefficient]) / error, self.freedom)
 
 
 def fit(design: Floats, counts: Floats, weights: Floats | None = None) -> Fit:

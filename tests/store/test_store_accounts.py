@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 from store_factories import T0, minutes
 
 from surveillance import passwords
@@ -161,6 +162,13 @@ def test_a_hash_of_weaker_settings_is_made_anew_at_the_next_sign_in(store: Store
     assert kept != weak
     assert not passwords.is_outdated(kept)
     assert register(store).account("lead").generation == 1, "nobody is signed out by it"
+
+
+def test_somebody_without_a_password_is_tried_against_a_hash_of_the_usual_settings() -> None:
+    assert not passwords.verify(None, "correct horse battery")
+    assert not passwords.is_outdated(passwords._NOBODYS)
+    with pytest.raises(VerifyMismatchError):  # it is well formed: the attempt takes as long as any other
+        PasswordHasher().verify(passwords._NOBODYS, "correct horse battery")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from surveillance.events.topics import Kind, topic_name
 from surveillance.kafka.brokers import Brokers
 from surveillance.kafka.producer import Publisher
 from surveillance.submitting.columns import columns_named_as_fields, columns_of, parse_columns, unread_columns
-from surveillance.submitting.feed import Feed, Outgoing, zone_of
+from surveillance.submitting.feed import Feed, zone_of
+from surveillance.submitting.outgoing import Outgoing
 from surveillance.submitting.rows import Row, open_table
 from surveillance.submitting.shape import shape_of
 from surveillance.use_case.model import Partner

@@ -14,7 +14,8 @@ from surveillance.configuration import Configuration, load_configuration
 from surveillance.events.topics import Kind
 from surveillance.geography.lookup import Gazetteer
 from surveillance.settings import Settings
-from surveillance.submitting.feed import Feed, Outgoing
+from surveillance.submitting.feed import Feed
+from surveillance.submitting.outgoing import Outgoing
 
 _COLUMNS = typer.Option(
     help="event.field=column,... or a YAML file; default: the partner's own, or columns named as fields."

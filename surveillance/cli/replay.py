@@ -21,7 +21,8 @@ from surveillance.settings import Settings
 from surveillance.store import alerts, dead_letters, evaluations, line_list, partners, pending
 from surveillance.store.codec import to_json
 from surveillance.store.database import Store
-from surveillance.submitting.feed import ID_FIELD, Feed, Outgoing
+from surveillance.submitting.feed import ID_FIELD, Feed
+from surveillance.submitting.outgoing import Outgoing
 from surveillance.submitting.rows import Row, encode
 from surveillance.use_case.model import UseCase
 

@@ -17,21 +17,13 @@ from surveillance.events.envelope import as_test
 from surveillance.events.refusal import Fault, RefusalCode, Refused
 from surveillance.events.topics import Kind, Source
 from surveillance.geography.lookup import Gazetteer
+from surveillance.submitting.outgoing import Outgoing
 from surveillance.submitting.rows import Row, encode, event_of, name_column, read_rows
 from surveillance.submitting.shape import Shape, shape_of
 from surveillance.use_case.model import Partner
 
 ID_FIELD: Mapping[Kind, str] = {"incident": "record_id", "admission": "encounter_id"}
 DEFAULT_ZONE = ZoneInfo("Europe/London")
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """An event as it goes to its topic. `id` is record@version: sent twice, it is known as the same."""
-
-    id: str
-    key: bytes
-    value: bytes
 
 
 @dataclass(frozen=True, slots=True)

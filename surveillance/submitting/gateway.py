@@ -21,7 +21,8 @@ from surveillance.configuration import Configuration
 from surveillance.events.columns import ColumnsError
 from surveillance.events.refusal import Fault
 from surveillance.events.topics import topic_name
-from surveillance.submitting.feed import Feed, Outgoing
+from surveillance.submitting.feed import Feed
+from surveillance.submitting.outgoing import Outgoing
 from surveillance.submitting.outlet import Outlet
 from surveillance.submitting.spool import Draft, Heading, Kept, Spool, State, new_id
 from surveillance.submitting.taken import Enter, Taken, TakenLog

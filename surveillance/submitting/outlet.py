@@ -10,7 +10,7 @@ from typing import Protocol
 from surveillance.kafka.brokers import Brokers
 from surveillance.kafka.knock import BrokerUnreachable
 from surveillance.kafka.producer import Publisher
-from surveillance.submitting.feed import Outgoing
+from surveillance.submitting.outgoing import Outgoing
 
 ANSWER_SECONDS = 5.0
 

@@ -27,7 +27,7 @@ from typing import BinaryIO, Literal
 
 from surveillance.events.topics import Kind
 from surveillance.sealing import SealFault, SealingKeys
-from surveillance.submitting.feed import Outgoing
+from surveillance.submitting.outgoing import Outgoing
 
 State = Literal["pending", "published"]
 RECEIPTS_DAYS = 30

@@ -17,7 +17,7 @@ from surveillance.kafka.brokers import Brokers, Security
 from surveillance.kafka.knock import BrokerRefuses, BrokerUnreachable, knock
 from surveillance.kafka.producer import Publisher
 from surveillance.kafka.reader import read_range
-from surveillance.submitting.feed import Outgoing
+from surveillance.submitting.outgoing import Outgoing
 from surveillance.submitting.outlet import Outlet
 
 pytestmark = pytest.mark.kafka

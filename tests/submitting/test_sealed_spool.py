@@ -6,7 +6,7 @@ import pytest
 
 from sealed_store import ONE, TWO, keys
 from surveillance.sealing import SealFault, SealingKeys
-from surveillance.submitting.feed import Outgoing
+from surveillance.submitting.outgoing import Outgoing
 from surveillance.submitting.spool import Heading, Spool
 
 MESSAGES = [

@@ -1,12 +1,8 @@
-"""The schema's revisions: Alembic, run from the package itself."""
+"""The schema's revisions: which one a database is at, and which one it should be."""
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, column, inspect, select, table, text
 
 # So that the metadata hold every table:
 from surveillance.store import (  # noqa: F401
@@ -23,7 +19,9 @@ from surveillance.store import (  # noqa: F401
     tables_tests,
 )
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST = max(path.name for path in (Path(__file__).parent / "migrations/versions").glob("[0-9]*.py"))[:4]
+"""The revision that this code needs: each migration's file begins with its own."""
+_VERSION = table("alembic_version", column("version_num"))
 _LOCK = 7_310_151_201  # any number that no other use of advisory locks takes
 
 
@@ -35,28 +33,24 @@ def upgrade(connection: Connection) -> None:
     """Runs every revision that is missing, inside the caller's transaction; others wait for its end."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    configuration = _configuration()
-    configuration.attributes["connection"] = connection
-    command.upgrade(configuration, "head")
+    if revision(connection) != NEWEST:
+        from surveillance.store import migrating  # every process checks the schema; few need Alembic
+
+        migrating.migrate(connection)
 
 
 def check(connection: Connection) -> None:
     """Raises SchemaFault unless the database is at this code's revision."""
-    needed = ScriptDirectory.from_config(_configuration()).get_current_head()
     found = revision(connection)
-    if found != needed:
+    if found != NEWEST:
         raise SchemaFault(
-            f"the database is at schema {found or 'none'}, this code needs {needed}: surveillance db upgrade"
+            f"the database is at schema {found or 'none'}, this code needs {NEWEST}: surveillance db upgrade"
         )
 
 
 def revision(connection: Connection) -> str | None:
     """The database's revision; None: it has no schema."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _configuration() -> Config:
-    configuration = Config()
-    configuration.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    configuration.set_main_option("path_separator", "os")
-    return configuration
+    if not inspect(connection).has_table(_VERSION.name):
+        return None
+    found: str | None = connection.scalar(select(_VERSION.c.version_num))
+    return found

@@ -10,11 +10,11 @@ from store_factories import T0, change
 from surveillance.store import deliveries, outbox
 from surveillance.store.codec import to_json
 from surveillance.store.database import Store, Transaction
-from surveillance.store.schema import _configuration
+from surveillance.store.migrating import make_configuration
 
 
 def _migrate(store: Store, revision: str, up: bool) -> None:
-    configuration = _configuration()
+    configuration = make_configuration()
     with store.transaction() as tx:
         configuration.attributes["connection"] = tx
         (command.upgrade if up else command.downgrade)(configuration, revision)

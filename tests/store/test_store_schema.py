@@ -1,5 +1,7 @@
 """The migrations make exactly what the tables say, and may be started by any number of processes."""
 
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 
@@ -12,10 +14,11 @@ from sqlalchemy import inspect
 
 from store.store_factories import T0, alert, minutes
 from surveillance.alerting.alert import AlertChange, Change, State
-from surveillance.store import alerts, queue, schema
+from surveillance.store import alerts, queue
 from surveillance.store.database import Store, Transaction
+from surveillance.store.migrating import make_configuration
 from surveillance.store.queue import Choice, Cut, View
-from surveillance.store.schema import SchemaFault
+from surveillance.store.schema import NEWEST, SchemaFault
 from surveillance.store.tables import Base
 
 
@@ -27,6 +30,20 @@ def test_upgrade_from_nothing_makes_exactly_the_tables_of_the_models(empty_url: 
         assert compare_metadata(context, Base.metadata) == []
         assert len(inspect(connection).get_table_names()) == len(Base.metadata.tables) + 1
     store.check_schema()
+
+
+def test_the_newest_revision_is_told_by_the_names_of_the_migrations() -> None:
+    assert ScriptDirectory.from_config(make_configuration()).get_current_head() == NEWEST
+
+
+def test_a_database_that_is_up_to_date_is_known_and_upgraded_without_alembic(store: Store) -> None:
+    code = (
+        "import sys; from surveillance.store.database import Store; store = Store.open(sys.argv[1]); "
+        "store.check_schema(); store.upgrade(); print('alembic' in sys.modules)"
+    )
+    url = store.engine.url.render_as_string(hide_password=False)
+    done = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_every_column_says_what_it_means() -> None:
@@ -81,7 +98,7 @@ def test_alerts_of_an_older_schema_get_their_owner_and_due_time(empty_url: str) 
 
 
 def _downgrade_below(tx: Transaction, revision: str) -> None:
-    configuration = schema._configuration()
+    configuration = make_configuration()
     configuration.attributes["connection"] = tx
     below = ScriptDirectory.from_config(configuration).get_revision(revision).down_revision
     command.downgrade(configuration, str(below))

@@ -14,13 +14,14 @@ from lived_in import AUDIT, KEYS, live_in
 from small_house import NOW, House
 from surveillance.answering import measure_stored
 from surveillance.configuration import Configuration
-from surveillance.store import audit, schema
+from surveillance.store import audit
 from surveillance.store.columns import UtcTime
 from surveillance.store.database import Store, Transaction
+from surveillance.store.migrating import make_configuration
 from surveillance.store.tables import Base
 from surveillance.upkeep.verifying import verify
 
-SCRIPTS = ScriptDirectory.from_config(schema._configuration())
+SCRIPTS = ScriptDirectory.from_config(make_configuration())
 RELEASED = [one.revision for one in reversed(list(SCRIPTS.walk_revisions()))]
 RENAMED = {"deliveries": "delivery_attempts"}  # a table of an earlier schema -> where its rows went
 SET_BY_REVISIONS = {"audit_head", "audit"}  # written below by the code itself, for its macs
@@ -80,7 +81,7 @@ def _value(tx: Transaction, column: sa.Column[Any], n: int) -> Any:
 
 
 def migrate(store: Store, revision: str) -> None:
-    configuration = schema._configuration()
+    configuration = make_configuration()
     with store.transaction() as tx:
         configuration.attributes["connection"] = tx
         command.upgrade(configuration, revision)

@@ -31,7 +31,7 @@ def set_offset(path: Path, seconds: float) -> None:
 
 
 def _move_clock(path: Path) -> None:
-    from surveillance.cli import operate
+    from surveillance.cli import working
     from surveillance.service import build_service
 
     def now_s() -> float:
@@ -45,7 +45,7 @@ def _move_clock(path: Path) -> None:
         service.clock = now
         return service
 
-    operate.build_service = build  # type: ignore[assignment, attr-defined]
+    working.build_service = build  # type: ignore[assignment, attr-defined]
     time.time = now_s
 
 

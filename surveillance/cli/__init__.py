@@ -11,7 +11,9 @@ from surveillance.cli.errors import explain
 # Module -> its commands. Only the module of the command that is asked for is loaded: a worker does without
 # the pages, and a scan without any of the service.
 _MODULES: Mapping[str, tuple[str, ...]] = {
-    "operate": ("worker", "web", "broker", "check", "warm", "topics"),
+    "working": ("worker", "warm"),
+    "serving": ("web",),
+    "operate": ("broker", "check", "topics"),
     "database": ("db",),
     "settings": ("settings",),
     "contract": ("contract",),

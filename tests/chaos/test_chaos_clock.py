@@ -17,9 +17,9 @@ import json, sys, time
 from pathlib import Path
 from chaos import clock
 clock._move_clock(Path(sys.argv[1]))
-from surveillance.cli import operate
+from surveillance.cli import working
 from surveillance.settings import Settings
-service = operate.build_service(Settings(config_dir=sys.argv[2], database_url="sqlite:////nowhere/a.db"))
+service = working.build_service(Settings(config_dir=sys.argv[2], database_url="sqlite:////nowhere/a.db"))
 seen = lambda: [service.clock().timestamp() - clock._real_time(), time.time() - clock._real_time()]
 before = seen()
 clock.set_offset(Path(sys.argv[1]), 3600.0)

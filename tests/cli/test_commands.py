@@ -39,3 +39,11 @@ def test_what_a_command_does_not_need_is_not_loaded(command: str) -> None:
     code = f"import sys; from surveillance.cli import make_app; make_app(['{command}']); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert UNWANTED[command] & set(loaded.split()) == set()
+
+
+def test_nothing_is_collected_while_a_command_is_loaded_and_everything_after_it() -> None:
+    code = (
+        "import gc; from surveillance.cli import make_app; runs = lambda: sum(g['collections'] for g in "
+        "gc.get_stats()); before = runs(); make_app(['worker']); print(runs() - before, gc.isenabled())"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "0 True\n"

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -213,8 +214,8 @@ class House:
         deadline = time.monotonic() + TOLD_SECONDS
         while not nothing_to_deliver(self.fleet.store) and time.monotonic() < deadline:
             time.sleep(0.2)
-        for name in list(self.fleet.running):
-            self.leave(name)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self.leave, self.fleet.running))
         late = 0
         if not nothing_to_deliver(self.fleet.store):
             settings = self.fleet.settings

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from surveillance.configuration import Configuration
 from surveillance.events.message import Message
 from surveillance.events.topics import ALERTS_TOPIC
 from surveillance.intake import Intake
-from surveillance.kafka.admin import describe
+from surveillance.kafka.admin import Offsets, describe
 from surveillance.kafka.reader import read_range
 from surveillance.simulation.load import Truth
 from surveillance.simulation.published import Published
@@ -33,6 +34,7 @@ from surveillance.store.codec import cluster_from_json, to_json
 from surveillance.store.database import Store
 
 _BATCH = 1000
+READERS = 8  # of partitions at once: connecting is most of what reading one takes
 
 
 def check_every_event_is_stored_once(store: Store, sent: Sequence[Published], truth: Truth) -> None:
@@ -216,10 +218,22 @@ def _evaluate_next(store: Store, configuration: Configuration) -> bool:
 def messages_of(fleet: Fleet, topics: Sequence[str]) -> Iterator[Message]:
     """Everything that topics hold, by topic, partition and offset."""
     state = describe(fleet.brokers, topics)
-    for name, topic in state.topics.items():
-        for partition, offsets in topic.partitions.items():
-            at = offsets.begin
-            while at < offsets.end:
-                fetched = read_range(fleet.brokers, name, partition, at, offsets.end, most=20_000)
-                yield from fetched.messages
-                at = fetched.next_offset
+    places = [
+        (fleet.brokers, name, partition, offsets)
+        for name, topic in state.topics.items()
+        for partition, offsets in topic.partitions.items()
+    ]
+    with ThreadPoolExecutor(READERS) as pool:
+        for messages in pool.map(_messages_of_partition, places):
+            yield from messages
+
+
+def _messages_of_partition(place: tuple[str, str, int, Offsets]) -> list[Message]:
+    brokers, topic, partition, offsets = place
+    messages: list[Message] = []
+    at = offsets.begin
+    while at < offsets.end:
+        fetched = read_range(brokers, topic, partition, at, offsets.end, most=20_000)
+        messages += fetched.messages
+        at = fetched.next_offset
+    return messages

@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,7 @@ from sqlalchemy import make_url
 from chaos.line import Line
 from postgresql_server import PostgresqlServer
 from surveillance.cli.operate import topic_specs
-from surveillance.configuration import Configuration, load_configuration
+from surveillance.configuration import Configuration, fingerprint, load_configuration
 from surveillance.kafka.admin import create_topics
 from surveillance.offsets import TopicLogs, count
 from surveillance.settings import Settings
@@ -70,7 +71,8 @@ class Fleet:
         self._environment |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(BYTECODE)}
         self._environment |= self.environment
         self.settings = Settings(**chosen)
-        self.configuration: Configuration = load_configuration(self.settings.config_dir)
+        directory = self.settings.config_dir
+        self.configuration = _configuration(directory, fingerprint(directory))
         create_topics(self.brokers, topic_specs(self.configuration, self.settings))
         self.store = Store.open(self.database_url)
         self.store.upgrade()
@@ -173,9 +175,8 @@ class Fleet:
 
     def gaps(self) -> dict[str, int]:
         """Offsets below the end that the ledger lacks, per topic and partition where there are any."""
-        logs = self.logs()
-        ends = logs.ends()
-        positions = self._positions(logs)
+        ends = self.logs().ends()
+        positions = self._positions(ends)
         unhandled = {
             place: count(ledger.gaps(positions[place], offsets.end)) if place in positions else offsets.end
             for place, offsets in ends.items()
@@ -184,10 +185,10 @@ class Fleet:
 
     def repaired(self) -> int:
         """How many messages the repair had to fetch."""
-        return sum(position.repaired for position in self._positions(self.logs()).values())
+        return sum(position.repaired for position in self._positions(self.logs().ends()).values())
 
     def lost(self) -> int:
-        return sum(position.lost for position in self._positions(self.logs()).values())
+        return sum(position.lost for position in self._positions(self.logs().ends()).values())
 
     def all_handled(self) -> bool:
         return not self.gaps()
@@ -219,9 +220,15 @@ class Fleet:
     def logs(self) -> TopicLogs:
         return TopicLogs(self.brokers, self.configuration.topics(self.prefix))
 
-    def _positions(self, logs: TopicLogs) -> dict[ledger.LogPlace, Position]:
+    def _positions(self, places: Collection[ledger.LogPlace]) -> dict[ledger.LogPlace, Position]:
         with self.store.reading() as tx:
-            return ledger.positions(tx, logs.ends())
+            return ledger.positions(tx, places)
+
+
+@cache
+def _configuration(directory: Path, _content: str) -> Configuration:
+    """Schedules have the same one after another, and half a second goes into loading it."""
+    return load_configuration(directory)
 
 
 def _log_line(worker: str, text: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +18,7 @@ from surveillance.events.topics import Kind, Source
 from surveillance.geography.lookup import Gazetteer
 from surveillance.submitting.outgoing import Outgoing
 from surveillance.submitting.rows import Row, encode, event_of, name_column, read_rows
-from surveillance.submitting.shape import Shape, shape_of
+from surveillance.submitting.shape import File, Shape, shape_of
 from surveillance.use_case.model import Partner
 
 ID_FIELD: Mapping[Kind, str] = {"incident": "record_id", "admission": "encounter_id"}
@@ -39,7 +38,7 @@ class Judged:
 class Feed:
     """A file as a partner's events. `columns` is for tables (see `events/columns.py`)."""
 
-    path: Path
+    path: File
     partner: Partner
     kind: Kind
     columns: Mapping[str, str]

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from threading import Event
 
 import structlog
@@ -25,6 +24,7 @@ from surveillance.submitting.feed import Feed
 from surveillance.submitting.outgoing import Outgoing
 from surveillance.submitting.outlet import Outlet
 from surveillance.submitting.spool import Draft, Heading, Kept, Spool, State, new_id
+from surveillance.submitting.staging import Staging
 from surveillance.submitting.taken import Enter, Taken, TakenLog
 
 log = structlog.get_logger(__name__)
@@ -132,9 +132,9 @@ class Gateway:
         self._taken = TakenLog(spool.directory / "taken")
 
     @property
-    def staged(self) -> Path:
+    def staged(self) -> Staging:
         """Where uploads lie that somebody looks at before they are sent."""
-        return self.spool.directory / "staged"
+        return Staging(self.spool.directory / "staged", self.spool.keys)
 
     def look(self, feed: Feed) -> Refusal:
         """Every fault of a file; one without any would be accepted."""

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -13,12 +12,12 @@ from surveillance.events.decode import AnyEvent, decode
 from surveillance.events.json_text import MAX_BYTES, read_object, read_text
 from surveillance.events.refusal import Fault, RefusalCode, Refused
 from surveillance.events.topics import Kind, Source
-from surveillance.submitting.shape import Shape, shape_of
+from surveillance.submitting.shape import File, Shape, shape_of
 from surveillance.submitting.table import Line, Table, csv_table
 from surveillance.submitting.workbook import workbook_table
 
 MOST_JSON_BYTES = 32_000_000  # of a file that is one JSON value: it is held in memory
-_TABLES: Mapping[Shape, Callable[[Path], Table]] = {Shape.CSV: csv_table, Shape.EXCEL: workbook_table}
+_TABLES: Mapping[Shape, Callable[[File], Table]] = {Shape.CSV: csv_table, Shape.EXCEL: workbook_table}
 _BOM = b"\xef\xbb\xbf"
 _SPACE = " \t\r\n"
 
@@ -36,7 +35,7 @@ class Row:
 
 
 def read_rows(
-    path: Path,
+    path: File,
     columns: Mapping[str, str],
     defaults: Mapping[str, Any] | None = None,
     *,
@@ -60,7 +59,7 @@ def read_rows(
     return (row for line in table.lines() for row in _events(line, reader))
 
 
-def open_table(path: Path, shape: Shape) -> Table:
+def open_table(path: File, shape: Shape) -> Table:
     """A table with its header; raises ColumnsError where it has none, or cannot be read."""
     return _TABLES[shape](path)
 
@@ -95,11 +94,13 @@ def _events(line: Line, reader: RowReader) -> Iterator[Row]:
         yield Row(line.number, None, (fault,))
 
 
-def _json(path: Path) -> Iterator[Row]:
+def _json(path: File) -> Iterator[Row]:
     """One event, a list of events, or events line by line."""
-    if path.stat().st_size > MOST_JSON_BYTES:
+    with path.open("rb") as file:
+        whole = file.read(MOST_JSON_BYTES + 1)
+    if len(whole) > MOST_JSON_BYTES:
         return _json_lines(path)  # no list of that size is read, and each line says so
-    text = path.read_bytes().removeprefix(_BOM).decode("utf-8", "surrogateescape").strip(_SPACE)
+    text = whole.removeprefix(_BOM).decode("utf-8", "surrogateescape").strip(_SPACE)
     if text.startswith("["):
         return _json_list(text)
     return _json_one(text) if _is_one(text) else _json_lines(path)
@@ -154,7 +155,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _json_lines(path: Path) -> Iterator[Row]:
+def _json_lines(path: File) -> Iterator[Row]:
     with path.open("rb") as file:
         for line, value in enumerate(_bounded_values(file), start=1):
             said = value.removeprefix(_BOM) if value is not None and line == 1 else value

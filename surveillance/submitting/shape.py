@@ -3,6 +3,16 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO, Literal, Protocol
+
+
+class File(Protocol):
+    """What rows are read from: a path, or what opens as one does."""
+
+    @property
+    def name(self) -> str: ...
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO: ...
 
 
 class Shape(StrEnum):
@@ -40,7 +50,7 @@ _SUFFIXES: Mapping[str, Shape] = {
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 
-def shape_of(path: Path, name: str | None = None) -> Shape:
+def shape_of(path: File, name: str | None = None) -> Shape:
     """The shape of a file, by its name (or another one that it had) and its first bytes.
 
     Whatever a table is called, one that begins as a workbook is a workbook.

@@ -8,7 +8,7 @@
 A submission is complete once its name ends in .spool, which it gets after its bytes are on the disk. Whoever
 publishes it holds a lock on the file, which a process that dies gives up. An id begins with the time, so that
 names are in the order of arrival. All of it is sensitive: nobody but the service's own user may read it, and
-where there are keys each message of a submission lies sealed.
+where there are keys each message of a submission lies sealed, and so do uploads (staging).
 """
 
 import errno

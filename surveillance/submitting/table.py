@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from io import TextIOWrapper
 from itertools import islice
-from pathlib import Path
 from typing import TextIO
 
 from surveillance.events.columns import ColumnsError
 from surveillance.events.json_text import MAX_BYTES
 from surveillance.events.refusal import Fault, RefusalCode
+from surveillance.submitting.shape import File
 
 ROW = "row"  # the field of faults that concern a row as a whole
 SAVE_AS_UTF8 = (
@@ -52,7 +53,7 @@ def row_fault(code: RefusalCode, rule: str, fix: str) -> Fault:
     return Fault(code, ROW, rule, fix)
 
 
-def csv_table(path: Path) -> Table:
+def csv_table(path: File) -> Table:
     """A CSV file. Its header is the first line with more than one filled cell: a title above it is no header.
 
     Raises ColumnsError where there is no header of UTF-8 text.
@@ -75,7 +76,7 @@ def csv_table(path: Path) -> Table:
     return Table(tuple(names), lambda: _lines(path, delimiter, len(names), above))
 
 
-def _delimiter(path: Path) -> str:
+def _delimiter(path: File) -> str:
     """The sign that makes the most cells of the first line that it makes more than a title of."""
     with _open(path) as file:
         for line in islice(_bounded(file), HEADER_WITHIN_ROWS):
@@ -100,7 +101,7 @@ def _filled(cells: Sequence[str]) -> int:
     return sum(bool(cell.strip()) for cell in cells)
 
 
-def _header(path: Path, delimiter: str, after: int) -> tuple[int, list[str]]:
+def _header(path: File, delimiter: str, after: int) -> tuple[int, list[str]]:
     """How many rows stand above the header, and its names, which may have line breaks in quotes. Where no
     row has two, it is the first that has one."""
     single: tuple[int, list[str]] = (after, [])
@@ -116,7 +117,7 @@ def _header(path: Path, delimiter: str, after: int) -> tuple[int, list[str]]:
     return single
 
 
-def _lines(path: Path, delimiter: str, width: int, above: int) -> Iterator[Line]:
+def _lines(path: File, delimiter: str, width: int, above: int) -> Iterator[Line]:
     with _open(path) as file:
         rows = csv.reader(_bounded(file), delimiter=delimiter, strict=True)
         for _ in range(above + 1):
@@ -149,9 +150,9 @@ def _is_text(cells: list[str]) -> bool:
     return joined.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in joined)
 
 
-def _open(path: Path) -> TextIO:
+def _open(path: File) -> TextIO:
     # Bytes that are not UTF-8 become half surrogates: their row is refused, the file goes on.
-    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+    return TextIOWrapper(path.open("rb"), "utf-8-sig", "surrogateescape", newline="")
 
 
 def _bounded(file: TextIO) -> Iterator[str]:

@@ -10,13 +10,13 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, time
-from pathlib import Path
 from typing import Any
 
 from openpyxl import load_workbook
 
 from surveillance.events.columns import ColumnsError
 from surveillance.events.refusal import Fault, RefusalCode
+from surveillance.submitting.shape import File
 from surveillance.submitting.table import HEADER_WITHIN_ROWS, Line, Table, row_fault
 
 MOST_PARTS = 2_000
@@ -33,7 +33,7 @@ _BROKEN = (
 )
 
 
-def workbook_table(path: Path) -> Table:
+def workbook_table(path: File) -> Table:
     """The first visible sheet of a workbook; raises ColumnsError where there is none that can be read.
 
     Its header is the first row with more than one filled cell: a title above it is no header.
@@ -45,7 +45,7 @@ def workbook_table(path: Path) -> Table:
     return Table(names, lambda: _lines(path, number, len(names)), notes)
 
 
-def _check_package(path: Path) -> None:
+def _check_package(path: File) -> None:
     """Before anything is unpacked: its size, and that no part of it defines words of its own."""
     with _package(path) as package:
         parts = package.infolist()
@@ -59,10 +59,10 @@ def _check_package(path: Path) -> None:
 
 
 @contextmanager
-def _package(path: Path) -> Iterator[zipfile.ZipFile]:
+def _package(path: File) -> Iterator[zipfile.ZipFile]:
     """The package that a workbook is; raises ColumnsError wherever in it the file is broken."""
     try:
-        with zipfile.ZipFile(path) as package:
+        with path.open("rb") as file, zipfile.ZipFile(file) as package:
             yield package
     except _BROKEN as error:
         words = "is no .xlsx workbook that can be read (an old .xls, one with a password, or a broken file)"
@@ -75,7 +75,7 @@ def _beginning(package: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes:
 
 
 @contextmanager
-def _sheet(path: Path, values: bool = True) -> Iterator[tuple[Any, int]]:
+def _sheet(path: File, values: bool = True) -> Iterator[tuple[Any, int]]:
     """The first visible sheet, and how many more there are. `values`: what formulas gave, not they."""
     file = path.open("rb")  # the library would judge by the name, which says nothing here
     try:
@@ -111,7 +111,7 @@ def _header(sheet: Any) -> tuple[int, tuple[str, ...]]:
     return single
 
 
-def _lines(path: Path, header: int, width: int) -> Iterator[Line]:
+def _lines(path: File, header: int, width: int) -> Iterator[Line]:
     """The rows below the header; empty ones are left out."""
     with _sheet(path) as (sheet, _):
         formulas = _formulas(path) if _has_formulas(path) else None
@@ -152,7 +152,7 @@ def _read(sheet: Any) -> Iterator[Sequence[Any]]:
         ) from error
 
 
-def _formulas(path: Path) -> Iterator[Sequence[Any]]:
+def _formulas(path: File) -> Iterator[Sequence[Any]]:
     with _sheet(path, values=False) as (sheet, _):
         yield from _read(sheet)
 
@@ -161,7 +161,7 @@ def _is_formula(cell: Any) -> bool:
     return bool(cell.data_type == "f")
 
 
-def _has_formulas(path: Path) -> bool:
+def _has_formulas(path: File) -> bool:
     """Whether any sheet has one: only then the workbook is read twice."""
     with _package(path) as package:
         sheets = [part for part in package.infolist() if part.filename.startswith("xl/worksheets/")]

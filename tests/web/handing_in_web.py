@@ -14,6 +14,7 @@ from surveillance.configuration import Configuration
 from surveillance.kafka.admin import describe
 from surveillance.kafka.broker import EmbeddedBroker
 from surveillance.kafka.reader import read_range
+from surveillance.sealing import SealingKeys
 from surveillance.submitting.gateway import Gateway
 from surveillance.submitting.outlet import Outlet
 from surveillance.submitting.spool import Spool
@@ -36,8 +37,14 @@ def event(record: str, **changes: Any) -> dict[str, Any]:
     return incident(record, **{**TIMES, **changes})
 
 
-def new_gateway(configuration: Configuration, directory: Path, brokers: str, prefix: str = "") -> Gateway:
-    spool = Spool(directory / "spool", 10_000_000)
+def new_gateway(
+    configuration: Configuration,
+    directory: Path,
+    brokers: str,
+    prefix: str = "",
+    keys: SealingKeys | None = None,
+) -> Gateway:
+    spool = Spool(directory / "spool", 10_000_000, keys)
     return Gateway(configuration, spool, Outlet(brokers, 2.0), utc_now, prefix, most_bytes=2_000_000)
 
 

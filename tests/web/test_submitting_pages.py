@@ -2,17 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from handing_in_web import ROW, new_gateway, table
+from handing_in_web import ROW, new_gateway, table, workbook
 from visiting import Answer, Browser, Service, make_service
 
+from sealed_store import ONE, keys
 from small_house import load_house
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.events.decode import event_model
+from surveillance.sealing import SealingKeys
 from surveillance.store import audit
 from surveillance.store.database import Store
 from surveillance.web.submitting.codes import offered_codes
@@ -55,10 +57,21 @@ def agreed(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
 
 @pytest.fixture
 def alpha(agreed: Configuration, sqlite_template: Path, tmp_path: Path) -> Iterator[Service]:
+    yield from alphas(agreed, sqlite_template, tmp_path, None)
+
+
+@pytest.fixture
+def sealed_alpha(agreed: Configuration, sqlite_template: Path, tmp_path: Path) -> Iterator[Service]:
+    yield from alphas(agreed, sqlite_template, tmp_path, keys(tmp_path, ONE))
+
+
+def alphas(
+    agreed: Configuration, sqlite_template: Path, tmp_path: Path, with_keys: SealingKeys | None
+) -> Iterator[Service]:
     path = tmp_path / "web.db"
     path.write_bytes(sqlite_template.read_bytes())
     store = Store.open(f"sqlite:///{path}")
-    gateway = new_gateway(agreed, tmp_path, "127.0.0.1:1")
+    gateway = new_gateway(agreed, tmp_path, "127.0.0.1:1", keys=with_keys)
     service = make_service(agreed, store, gateway=gateway)
     service.account(WHO, "partner:*:*:alpha")
     yield service
@@ -109,6 +122,25 @@ def test_a_file_is_shown_as_it_was_read_and_sent_once_it_is_confirmed(alpha: Ser
     with alpha.store.reading() as tx:
         entries = [entry for _, entry in audit.listed(tx, act="submitted")]
     assert [(e.by, e.facts["records"], e.facts["ids"]) for e in entries] == [(WHO, 1, ["c-1@1"])]
+
+
+@pytest.mark.parametrize(("make", "name"), [(table, "cases.csv"), (workbook, "cases.xlsx")])
+def test_an_upload_lies_sealed_while_somebody_looks_and_is_sent_as_it_was(
+    sealed_alpha: Service, tmp_path: Path, make: Callable[..., bytes], name: str
+) -> None:
+    browser = sealed_alpha.signed_in(WHO)
+    path = taken(browser, make(("planted-1", *ROW[1:])), name)
+    chosen = {f: c for f, c in AGREED.items() if not c.startswith("=")} | {"age": "Age"}
+    assert browser.post(f"{path}/columns", browser.csrf, **chosen).status == 303
+    assert "All 1 record can be sent" in browser.get(path).text
+    staged = list((tmp_path / "spool" / "staged").iterdir())
+    assert sorted(one.suffix for one in staged) == [".note", ".sealed", ".seen"]
+    for one in staged:
+        assert one.read_bytes().startswith(b"sealed:one:")
+    assert browser.post(f"{path}/send", browser.csrf).status == 303
+    assert list((tmp_path / "spool" / "staged").iterdir()) == []
+    sent = message_of(sealed_alpha)
+    assert (sent["record_id"], sent["age"]) == ("planted-1", 34)
 
 
 def test_a_file_that_is_ticked_as_a_test_goes_as_test_records(alpha: Service) -> None:

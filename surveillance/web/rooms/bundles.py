@@ -16,7 +16,7 @@ from surveillance.adapters import publishing
 from surveillance.submitting.feed import Feed, zone_of
 from surveillance.submitting.gateway import Accepted, Gateway, Refusal
 from surveillance.submitting.shape import Shape, media_type
-from surveillance.submitting.spool import SpoolFull, open_private, room
+from surveillance.submitting.spool import SpoolFull
 from surveillance.use_case.model import Partner
 from surveillance.web.api import models
 from surveillance.web.house import House, needs
@@ -98,11 +98,12 @@ def _submit(house: House, partner: Partner, content: bytes, by: str) -> Response
 
 def _hand_in(gateway: Gateway, partner: Partner, events: Sequence[bytes], by: str) -> Accepted | Refusal:
     """The events go the way of all that is handed in."""
-    with received(gateway) as path:
-        with room(), open_private(path) as file:
-            file.writelines(value + b"\n" for value in events)
+    with received(gateway) as body:
+        with body.create() as file:
+            for value in events:
+                file.write(value + b"\n")
         zone = zone_of(gateway.configuration, partner)
-        return gateway.submit(Feed(path, partner, "admission", {}, zone, named=Shape.JSON_LINES), by)
+        return gateway.submit(Feed(body, partner, "admission", {}, zone, named=Shape.JSON_LINES), by)
 
 
 def _answer(outcome: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> Response:

@@ -110,10 +110,10 @@ def _add_kind(app: FastAPI, house: House, kind: Kind) -> None:
         check_topic(mine, kind)
         shape = _shape(request)
         try:
-            with received(gateway) as path:
-                await receive(request, path, gateway.most_bytes)
+            with received(gateway) as body:
+                await receive(request, body, gateway.most_bytes)
                 zone = _zone(gateway, mine, asking)
-                feed = Feed(path, mine, kind, {}, zone, named=shape, test=asking.test)
+                feed = Feed(body, mine, kind, {}, zone, named=shape, test=asking.test)
                 done = await run_in_threadpool(_submit, gateway, feed, asking, person.id)
         except SpoolFull:
             raise HTTPException(507, headers={"Retry-After": "60"}) from None

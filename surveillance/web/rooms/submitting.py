@@ -20,7 +20,7 @@ from surveillance.submitting.feed import Feed, zone_of
 from surveillance.submitting.gateway import Accepted, Gateway, Refusal
 from surveillance.submitting.rows import open_table
 from surveillance.submitting.shape import Shape, shape_of
-from surveillance.submitting.spool import SpoolFull, new_id, open_private
+from surveillance.submitting.spool import SpoolFull, new_id
 from surveillance.use_case.model import Partner
 from surveillance.web.deeds import Typed
 from surveillance.web.house import House, needs
@@ -32,11 +32,9 @@ from surveillance.web.submitting.fields import by_field, form_groups, known_name
 from surveillance.web.submitting.preview import chosen_columns, preview
 from surveillance.web.submitting.uploads import (
     Upload,
-    body_of,
     find_upload,
     forget_outcome,
     keep_note,
-    remove_upload,
 )
 
 Sender = Annotated[Person, needs(Permission.SUBMIT)]
@@ -129,13 +127,13 @@ def _add_upload(app: FastAPI, house: House) -> None:
         if isinstance(done, Refusal):
             forget_outcome(gateway.staged, found.id)  # a time may be too far ahead, or no longer so
             return _upload_page(house, person, mine, found, 422)
-        remove_upload(gateway.staged, found.id)
+        gateway.staged.remove(found.id)
         return _sent(mine, done)
 
     @app.post(path + "/remove", include_in_schema=False)
     def remove(person: Sender, partner: str, upload: str) -> Response:
         mine, found = _found(house, person, partner, upload)
-        remove_upload(gateway_of(house).staged, found.id)
+        gateway_of(house).staged.remove(found.id)
         return RedirectResponse(f"/partners/{mine.id}/uploads", 303)
 
 
@@ -175,12 +173,12 @@ def _submit_one(gateway: Gateway, partner: Partner, kind: Kind, typed: Typed, by
     """One record as a table of one row, whose columns are named as its fields."""
     fields = [field for group in form_groups(kind, entries_of(typed, kind)) for field in group.every]
     cells = {field.path: _cell(typed, field.path, field.kind) for field in fields}
-    with received(gateway) as path:
-        with open_private(path) as file:
+    with received(gateway) as body:
+        with body.create() as file:
             file.write(_row(list(cells)) + _row(list(cells.values())))
         columns = {field: field for field in cells}
         zone, test = zone_of(gateway.configuration, partner), bool(typed.one("test"))
-        feed = Feed(path, partner, kind, columns, zone, named=Shape.CSV, test=test)
+        feed = Feed(body, partner, kind, columns, zone, named=Shape.CSV, test=test)
         return gateway.submit(feed, by)
 
 
@@ -203,9 +201,9 @@ def _found(house: House, person: Person, partner: str, upload: str) -> tuple[Par
 
 
 def _feed(gateway: Gateway, partner: Partner, upload: Upload) -> Feed:
-    path = body_of(gateway.staged, upload.id)
+    body = gateway.staged.body(upload.id)
     zone = zone_of(gateway.configuration, partner)
-    return Feed(path, partner, upload.kind, {}, zone, named=upload.shape)
+    return Feed(body, partner, upload.kind, {}, zone, named=upload.shape)
 
 
 async def _form_of(request: Request, most_bytes: int) -> tuple[dict[str, str], UploadFile | None]:
@@ -234,9 +232,9 @@ def _counted(request: Request, most_bytes: int):  # type: ignore[no-untyped-def]
 
 
 async def _stage(gateway: Gateway, file: UploadFile, upload: Upload) -> Upload:
-    path = body_of(gateway.staged, upload.id)
-    await write(_pieces(file), path, gateway.most_bytes)
-    made = replace(upload, shape=shape_of(path, file.filename))
+    body = gateway.staged.body(upload.id)
+    await write(_pieces(file), body, gateway.most_bytes)
+    made = replace(upload, shape=shape_of(body, file.filename))
     keep_note(gateway.staged, made)
     return made
 

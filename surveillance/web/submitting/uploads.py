@@ -1,11 +1,9 @@
 """Uploads that lie on disk until the person who sent them has looked at them. Nobody else can reach them."""
 
-import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
@@ -13,9 +11,11 @@ from starlette.exceptions import HTTPException
 from surveillance.events.topics import Kind
 from surveillance.submitting.gateway import Refusal
 from surveillance.submitting.shape import Shape
-from surveillance.submitting.spool import SpoolFull, open_private, room
+from surveillance.submitting.spool import SpoolFull
+from surveillance.submitting.staging import Staging
 
 _ID = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
+_NOTE, _SEEN = "note", "seen"
 
 
 @dataclass(frozen=True)
@@ -30,24 +30,20 @@ class Upload:
     columns: Mapping[str, str] | None = None
 
 
-def keep_note(staged: Path, upload: Upload) -> None:
+def keep_note(staged: Staging, upload: Upload) -> None:
     """Writes down whose an upload is; again where its columns were chosen. Raises SpoolFull."""
-    note = staged / f"{upload.id}.note"
-    note.unlink(missing_ok=True)
-    with room(), open_private(note) as file:
-        file.write(json.dumps(asdict(upload)).encode())
+    staged.keep(upload.id, _NOTE, asdict(upload))
 
 
-def find_upload(staged: Path, upload: str, account: str, partner: str) -> Upload:
+def find_upload(staged: Staging, upload: str, account: str, partner: str) -> Upload:
     """An upload of this account for this partner. Raises a 404 where there is none, or none any more."""
     if _ID.fullmatch(upload) is None:
         raise HTTPException(404)
-    try:
-        noted = json.loads((staged / f"{upload}.note").read_text())
-    except FileNotFoundError:
-        raise HTTPException(404) from None
+    noted = staged.find(upload, _NOTE)
+    if noted is None or not staged.body(upload).path.exists():
+        raise HTTPException(404)
     found = Upload(**{**noted, "shape": Shape(noted["shape"])})
-    if (found.account, found.partner) != (account, partner) or not body_of(staged, upload).exists():
+    if (found.account, found.partner) != (account, partner):
         raise HTTPException(404)
     return found
 
@@ -60,38 +56,21 @@ class Outcome:
     problems: tuple[str, ...] = ()
 
 
-def keep_outcome(staged: Path, upload: str, columns: Mapping[str, str], outcome: Outcome) -> None:
+def keep_outcome(staged: Staging, upload: str, columns: Mapping[str, str], outcome: Outcome) -> None:
     """Writes down what was found, so that the next look need not judge every row again."""
-    path = staged / f"{upload}.seen"
-    path.unlink(missing_ok=True)
-    with suppress(SpoolFull), room(), open_private(path) as file:
-        file.write(json.dumps({"columns": dict(columns), "outcome": asdict(outcome)}).encode())
+    with suppress(SpoolFull):
+        staged.keep(upload, _SEEN, {"columns": dict(columns), "outcome": asdict(outcome)})
 
 
-def find_outcome(staged: Path, upload: str, columns: Mapping[str, str]) -> Outcome | None:
+def find_outcome(staged: Staging, upload: str, columns: Mapping[str, str]) -> Outcome | None:
     """What was found by this mapping; None where it was not judged by it, or is being written."""
-    try:
-        seen = json.loads((staged / f"{upload}.seen").read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    return _OUTCOME.validate_python(seen["outcome"]) if seen["columns"] == columns else None
+    seen = staged.find(upload, _SEEN)
+    return _OUTCOME.validate_python(seen["outcome"]) if seen and seen["columns"] == columns else None
 
 
-def forget_outcome(staged: Path, upload: str) -> None:
+def forget_outcome(staged: Staging, upload: str) -> None:
     """The next look judges every row again."""
-    (staged / f"{upload}.seen").unlink(missing_ok=True)
+    staged.forget(upload, _SEEN)
 
 
 _OUTCOME = TypeAdapter(Outcome)
-
-
-def body_of(staged: Path, upload: str) -> Path:
-    """Where the file itself lies."""
-    return staged / f"{upload}.body"
-
-
-def remove_upload(staged: Path, upload: str) -> None:
-    """Nothing of it stays."""
-    for path in (body_of(staged, upload), staged / f"{upload}.note", staged / f"{upload}.seen"):
-        with suppress(FileNotFoundError):
-            path.unlink()

@@ -1,6 +1,6 @@
 """surveillance db: the database brought up to date, checked, copied, built anew."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from surveillance.answering import measure_stored
 from surveillance.cli.errors import Mistake
 from surveillance.cli.keys import audit_key_of, desk_keys
+from surveillance.cli.who import who_runs_it
 from surveillance.configuration import Configuration, load_configuration
 from surveillance.kafka.reader import read_range
 from surveillance.service import build_service
@@ -20,7 +21,7 @@ from surveillance.settings import Settings
 from surveillance.store import audit, exports, roles, schema, seals
 from surveillance.store.copies import back_up, restore
 from surveillance.store.database import Store
-from surveillance.upkeep import expiring, rebuilding
+from surveillance.upkeep import expiring, rebuilding, resealing
 from surveillance.upkeep.verifying import Keys, verify
 
 app = typer.Typer(no_args_is_help=True)
@@ -169,28 +170,34 @@ def seal(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sealed.")] = False,
 ) -> None:
     """Seal restricted values that lie plain, or under an older key, under the first key of
-    restricted_keys_file. Nothing has to stop meanwhile; broken off, say it again. Exit code 1 where values
-    are left that no key opens."""
+    restricted_keys_file. Nothing has to stop meanwhile; broken off, say it again. The audit chain has an
+    entry of it. Exit code 1 where values are left that no key opens."""
     settings = Settings()
     if (keys := settings.restricted_keys) is None:
         raise Mistake("setting restricted_keys_file: missing. It names the file of keys")
-    shut = 0
     with opened(settings) as store:
         store.check_schema()
-        for done in seals.seal_all(store, keys, dry_run):
-            typer.echo(f"{done.table}: {done.sealed} values {'would be ' if dry_run else ''}sealed")
-            shut += done.shut
-        if not dry_run:
-            _tell_of_keys(seals.forget_keys(store, keys))
-            store.forget(whole=True)  # else the pages of SQLite's file keep what lay plain in them
-    if shut:
-        typer.echo(f"{shut} values are left that none of the keys opens: surveillance db verify")
-        raise typer.Exit(1)
+        if dry_run:
+            with store.reading() as tx:
+                _tell_sealed(seals.unsealed(tx, keys), "would be sealed")
+            return
+        done = resealing.reseal(store, keys, who_runs_it(), datetime.now(UTC), audit_key_of(settings))
+        _tell_sealed(done.sealed.items(), f"sealed under key {keys.first}")
+        store.forget(whole=True)  # else the pages of SQLite's file keep what lay plain in them
+    _tell_left(done)
 
 
-def _tell_of_keys(gone: Sequence[str]) -> None:
-    for key_id in gone:
+def _tell_sealed(counts: Iterable[tuple[str, int]], what: str) -> None:
+    told = [f"{table}: {count} values {what}" for table, count in counts if count]
+    typer.echo("\n".join(told) or "nothing lies plain or under an older key")
+
+
+def _tell_left(done: resealing.Resealed) -> None:
+    for key_id in done.unused_keys:
         typer.echo(f"nothing is under key {key_id} any more: remove its line, but keep it with old backups")
+    if done.shut:
+        typer.echo(f"{done.shut} values are left that none of the keys opens: surveillance db verify")
+        raise typer.Exit(1)
 
 
 @app.command("export")

@@ -36,8 +36,8 @@ class Lying:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Of a table: values that were not under the newest key and now are (a dry run: would be), and values
-    that no key opens, which stay as they are."""
+    """Of some rows of a table: values that were not under the newest key and now are, and values that no key
+    opens, which stay as they are."""
 
     table: str
     sealed: int
@@ -58,20 +58,31 @@ def lying(tx: Transaction) -> Iterator[Lying]:
             yield Lying(kind.place, opened[True], opened[False], int(tx.execute(plain).scalar_one()))
 
 
-def seal_all(store: Store, keys: SealingKeys, dry_run: bool = False) -> Iterator[Done]:
-    """Seals under the newest key what is plain or under another, a table at a time. Broken off it goes on
-    where it was: what is done is not done again."""
+def unsealed(tx: Transaction, keys: SealingKeys) -> Iterator[tuple[str, int]]:
+    """The tables that hold values which are not under the newest key, and how many."""
     for of in _tables():
-        yield _count(store, of, keys) if dry_run else _seal(store, of, keys)
+        stored = as_stored(of)
+        counts = (
+            tx.execute(select(func.count()).select_from(stored).where(one)).scalar_one()
+            for one in _undone(of, stored, keys).values()
+        )
+        if found := sum(counts):
+            yield of.name, found
 
 
-def forget_keys(store: Store, keys: SealingKeys) -> list[str]:
-    """Removes the notes of keys under which nothing lies any more; returns their ids."""
+def seal_all(store: Store, keys: SealingKeys) -> Iterator[Done]:
+    """Seals under the newest key what is plain or under another, a page of a table at a time. Broken off it
+    goes on where it was: what is done is not done again."""
+    for of in _tables():
+        yield from _seal(store, of, keys)
+
+
+def forget_keys(tx: Transaction, keys: SealingKeys) -> list[str]:
+    """Removes the notes of keys under which nothing lies any more; returns their ids. Nobody else writes."""
     c = sealing_keys.c.key_id
-    with store.transaction(alone=True) as tx:
-        old = tx.execute(select(c).where(c != keys.first).order_by(c)).scalars().all()
-        gone = [one for one in old if not _in_use(tx, one)]
-        tx.execute(delete(sealing_keys).where(c.in_(gone)))
+    old = tx.execute(select(c).where(c != keys.first).order_by(c)).scalars().all()
+    gone = [one for one in old if not _in_use(tx, one)]
+    tx.execute(delete(sealing_keys).where(c.in_(gone)))
     return gone
 
 
@@ -112,27 +123,15 @@ def _undone(of: Table, stored: TableClause, keys: SealingKeys) -> dict[str, Colu
     }
 
 
-def _count(store: Store, of: Table, keys: SealingKeys) -> Done:
-    with store.reading() as tx:
-        stored = as_stored(of)
-        counts = (
-            tx.execute(select(func.count()).select_from(stored).where(one)).scalar_one()
-            for one in _undone(of, stored, keys).values()
-        )
-        return Done(of.name, sum(counts), 0)
-
-
-def _seal(store: Store, of: Table, keys: SealingKeys) -> Done:
+def _seal(store: Store, of: Table, keys: SealingKeys) -> Iterator[Done]:
     last: tuple[Any, ...] | None = None
-    sealed = shut = 0
     while True:
         with store.transaction() as tx:
             rows = _next(tx, of, keys, last)
-            for row in rows:
-                done = _seal_row(tx, of, row, keys)
-                sealed, shut = sealed + done[0], shut + done[1]
+            done = [_seal_row(tx, of, row, keys) for row in rows]
         if not rows:
-            return Done(of.name, sealed, shut)
+            return
+        yield Done(of.name, sum(sealed for sealed, _ in done), sum(shut for _, shut in done))
         last = tuple(getattr(rows[-1], key.name) for key in of.primary_key.columns)
 
 

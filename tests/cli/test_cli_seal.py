@@ -1,5 +1,6 @@
 """surveillance db seal: plain values sealed, keys rotated, and what starts under the wrong ones refused."""
 
+import json
 import re
 from pathlib import Path
 
@@ -31,7 +32,13 @@ def test_values_are_sealed_and_rotated_by_hand_and_a_wrong_key_is_told(
     assert b"CLINIC-ALPHA" in file.read_bytes()
     assert "record_versions: 4 values would be sealed" in run("db", "seal", "--dry-run").out
     assert b"CLINIC-ALPHA" in file.read_bytes()
-    assert "record_versions: 4 values sealed" in run("db", "seal").out
+    told = run("db", "seal").out
+    assert "record_versions: 4 values sealed under key one\n" in told
+    assert ": 0 values" not in told
+    assert "nothing lies plain or under an older key" in run("db", "seal", "--dry-run").out
+    (entered,) = json.loads(run("audit", "show", "--act", "sealed", "--json").out)
+    assert (entered["subject"], entered["facts"]["record_versions"]) == ("key/one", 4)
+    assert entered["by"].startswith("command line")
     assert b"CLINIC-ALPHA" not in file.read_bytes()
     for wrong in (OTHER_ONE, TWO):
         keys(tmp_path, wrong)

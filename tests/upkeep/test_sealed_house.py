@@ -4,7 +4,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,19 @@ from small_house import House, incident
 from surveillance.configuration import Configuration
 from surveillance.deciding import Decision
 from surveillance.sealing import SealFault
-from surveillance.store import erasures, exports, seals
+from surveillance.store import audit, erasures, exports, seals
 from surveillance.store.codec import unpack
 from surveillance.store.database import Store
 from surveillance.store.sealed import as_stored, sealed_columns
+from surveillance.store.seals import Done
 from surveillance.store.tables import Base
 from surveillance.upkeep.expiring import due, expire, policy_of
 from surveillance.upkeep.rebuilding import rebuild
+from surveillance.upkeep.resealing import reseal
 from surveillance.upkeep.verifying import verify
 from surveillance.use_case.model import Retention
 
+NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 SAID = ("The group meets.", "seen by the group", "school:s-1", "CLINIC-ALPHA", "dune_fever", "a court order")
 
 
@@ -141,25 +144,58 @@ def test_what_is_plain_is_sealed_and_a_key_is_rotated_and_dropped(
     before, only_one = opened_values(store), keys(tmp_path, ONE)
     one = opened_again(store, only_one)
     one.check_schema()
-    would = {done.table: done.sealed for done in seals.seal_all(one, only_one, dry_run=True)}
-    assert {done.table: done.sealed for done in seals.seal_all(one, only_one)} == would
+    with one.reading() as tx:
+        would = dict(seals.unsealed(tx, only_one))
+    assert reseal(one, only_one, "somebody", NOW, AUDIT).sealed == would
     assert (would["record_versions"], would["alert_notes"]) == (
         len([v for v in before if v[0] == "record_versions.content"]),
         1,
     )
-    assert all(done.sealed == 0 for done in seals.seal_all(one, only_one)), "what is done is not done again"
+    assert list(seals.seal_all(one, only_one)) == [], "what is done is not done again"
     assert opened_values(one) == before
     both = keys(tmp_path, TWO, ONE)
     two = opened_again(store, both)
     two.check_schema()
-    assert seals.forget_keys(two, both) == []
-    assert {done.table: done.sealed for done in seals.seal_all(two, both)} == would
-    assert seals.forget_keys(two, both) == ["one"]
+    done = reseal(two, both, "somebody", NOW, AUDIT)
+    assert (done.sealed, done.unused_keys) == (would, ["one"])
+    with two.reading() as tx:
+        entered = [entry for _, entry in audit.listed(tx, act="sealed")]
+        audit.verify(tx, AUDIT)
+    assert [(e.by, e.subject, e.facts) for e in entered] == [
+        ("somebody", "key/two", {**would, "unused_keys": ["one"]}),
+        ("somebody", "key/one", would),
+    ]
     two_only = opened_again(store, keys(tmp_path, TWO))
     two_only.check_schema()
     assert opened_values(two_only) == before
     stored = as_it_lies(two)
     assert [said for said in (*SAID, "sealed:one") if said in stored] == []
+
+
+def test_what_was_sealed_before_it_was_broken_off_is_in_the_audit_chain(
+    planet: Configuration, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_in(House(planet, store))
+    only_one = keys(tmp_path, ONE)
+    one = opened_again(store, only_one)
+    pages, seal_all = list[Done](), seals.seal_all
+
+    def broken_off(*arguments: Any) -> Iterator[Done]:
+        for page in seal_all(*arguments):
+            pages.append(page)
+            yield page
+            if len(pages) == 2:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(seals, "seal_all", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        reseal(one, only_one, "somebody", NOW, AUDIT)
+    monkeypatch.undo()
+    left = reseal(one, only_one, "somebody", NOW, AUDIT).sealed
+    reseal(one, only_one, "somebody", NOW, AUDIT)
+    with one.reading() as tx:
+        entered = [entry.facts for _, entry in audit.listed(tx, act="sealed")]
+    assert entered == [left, {page.table: page.sealed for page in pages}], "none tells of nothing"
 
 
 def test_values_that_no_key_opens_are_counted_and_left(sealed: House, tmp_path: Path) -> None:

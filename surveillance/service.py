@@ -35,6 +35,7 @@ from surveillance.offsets import TopicLogs, TopicMissing, Watch
 from surveillance.pipeline import Ingested
 from surveillance.redefining import apply_definitions
 from surveillance.repairing import Repair
+from surveillance.sealing import SealFault
 from surveillance.sending import Post
 from surveillance.settings import Settings
 from surveillance.store import erasures, pending, receipts
@@ -81,6 +82,7 @@ class Service:
         self._held: pending.Claim | None = None
         self._daily = Daily(self.settings, self.configuration, self.store)
         self._told_of_changes = False
+        self._shut: str | None = None
         self._configured = fingerprint(self.configuration.directory)
         self._claims = pending.ClaimWatch(timedelta(seconds=self.settings.evaluation_lease_seconds))
         self.repairs = Repair(
@@ -279,6 +281,7 @@ class Service:
     def tick(self) -> bool:
         """Does what time alone brings about, and sets the gauges; False where nothing was due."""
         with self._doing("tick"):
+            self._look_at_keys()
             done = 0
             if not self.settings.replay:
                 done = clockwork.tick(self.store, self.configuration, self.clock())
@@ -293,9 +296,22 @@ class Service:
         """A step, which may have to wait; however it ends, the loops go round."""
         try:
             with _outage(step):
+                if self._shut and step != "tick":
+                    raise Outage(self._shut)
                 yield
+        except SealFault:
+            with _outage(step):
+                self._look_at_keys()
+            raise  # the keys are all here: it is this one value's
         finally:
             self.pulse.beat("try")
+
+    def _look_at_keys(self) -> None:
+        """Raises Outage where others have begun to seal, or under a key that is not here: what this process
+        would write is no more sealed than what it cannot read. With the keys, it is started anew."""
+        self._shut = self.store.shut()
+        if self._shut:
+            raise Outage(self._shut)
 
     def _succeeded(self, step: str) -> None:
         self.pulse.beat(step)
@@ -311,6 +327,7 @@ class Service:
         """What a worker needs to do its work."""
         return {
             "database": self.store.ping,
+            "keys": self.store.shut,
             "broker": lambda: self.pulse.within("broker", READY_SECONDS),
             "ledger": self._behind,
             "clock": lambda: self.pulse.within("tick", READY_SECONDS),

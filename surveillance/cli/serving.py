@@ -34,7 +34,7 @@ def web() -> None:
         spool: Spool = pages.state.gateway.spool
         observe.spool(spool)
         ready: Checks = {
-            "database": lambda: None if pages.state.is_ready() else "not ready",
+            "database": pages.state.unready,
             "spool": lambda: None if spool.used_bytes() < spool.most_bytes else "full",
         }
         with listening_on("web_metrics_port", settings.web_metrics_port):

@@ -15,6 +15,7 @@ from sqlalchemy import exc as sa_exc
 from sqlalchemy.engine import URL, make_url
 
 from surveillance.database_address import Address
+from surveillance.sealing import SealFault
 from surveillance.store import key_rows, schema
 from surveillance.store.json_text import dump_json
 from surveillance.store.sealed import use_keys
@@ -151,6 +152,15 @@ class Store:
         if not known:
             with self.transaction() as tx:
                 key_rows.enter(tx)
+
+    def shut(self) -> str | None:
+        """Why what lies sealed by now cannot be read here, in words for the operator; None: it can be."""
+        with self.reading() as tx:
+            try:
+                key_rows.check(tx)
+            except SealFault as fault:
+                return str(fault)
+        return None
 
     def forget(self, whole: bool = False) -> None:
         """Clears what deleted rows leave behind in SQLite's log; PostgreSQL's vacuum does it by itself.

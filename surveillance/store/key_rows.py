@@ -21,7 +21,7 @@ def check(tx: Connection) -> bool:
     if noted and keys is None:
         raise SealFault(
             f"values lie sealed under {', '.join(sorted(noted))}, and there are no keys. Set {_SETTING} "
-            "to the file that holds them"
+            "to the file that holds them, and start this process anew"
         )
     for key_id, proof in sorted(noted.items()):
         _prove(keys, key_id, proof)
@@ -44,6 +44,7 @@ def _prove(keys: SealingKeys | None, key_id: str, proof: str) -> None:
     if keys is None or key_id not in keys.ciphers:
         raise SealFault(
             f"values lie sealed under key {key_id}, which {_SETTING} does not hold. Add its line below the "
-            "newest key's; `surveillance db seal` says when nothing is under it any more"
+            "newest key's, and start this process anew; `surveillance db seal` says when nothing is under it "
+            "any more"
         )
     keys.open(proof, _PLACE)

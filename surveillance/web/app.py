@@ -24,6 +24,7 @@ from surveillance.access.person import Person
 from surveillance.access.role import Permission
 from surveillance.alerting import wording
 from surveillance.deciding import Desk
+from surveillance.sealing import SealFault
 from surveillance.submitting.gateway import Gateway
 from surveillance.web import words
 from surveillance.web.door import API, SessionDoor
@@ -120,6 +121,8 @@ LINKS = (
 """The main navigation: title, path, and what a person must be allowed to see the link. The first link that a
 person sees is where they land."""
 
+_NOT_READY = "not ready"
+
 
 def make_web(
     source: AlertSource,
@@ -147,7 +150,7 @@ def make_web(
     render = make_renderer(source, door)
     house = House(source, desk, render, door, now, audit_key, people, printer, gateway)
     app.state.door, app.state.gateway, app.state.enter = house.door, gateway, house.enter
-    app.state.is_ready = partial(_is_ready, source)
+    app.state.unready = partial(_unready, source)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     for add_to in ROOMS:
         add_to(app, house)
@@ -227,16 +230,22 @@ def _add_health(app: FastAPI, source: AlertSource) -> None:
 
     @app.get("/health/ready", include_in_schema=False)
     def ready() -> JSONResponse:
-        is_ready = _is_ready(source)
+        is_ready = _unready(source) is None
         return JSONResponse({"ready": is_ready}, status_code=200 if is_ready else 503)
 
 
-def _is_ready(source: AlertSource) -> bool:
+def _unready(source: AlertSource) -> str | None:
+    """Why alerts cannot be read now, for whoever runs the service."""
     try:
-        return source.is_ready()
+        return None if source.is_ready() else _NOT_READY
     except Exception as problem:  # whatever keeps us from reading alerts, the answer is: not ready
-        log.warning("not ready", problem=type(problem).__name__)
-        return False
+        log.warning("not ready", problem=_said(problem))
+        return _said(problem) if isinstance(problem, SealFault) else _NOT_READY
+
+
+def _said(problem: Exception) -> str:
+    """A fault of keys tells an id and the setting; the text of another may hold anything."""
+    return str(problem) if isinstance(problem, SealFault) else type(problem).__name__
 
 
 def _explain(render: Render) -> Callable[[Request, HTTPException], Response]:
@@ -297,9 +306,7 @@ def _with_headers(
         try:
             response = await call_next(request)
         except Exception as problem:
-            log.error(
-                "page failed", route=_route(request), problem=type(problem).__name__, at=_raised_at(problem)
-            )
+            log.error("page failed", route=_route(request), problem=_said(problem), at=_raised_at(problem))
             response = _problem(request, 500, render)
         observe.answered(response.status_code, perf_counter() - began)
         kept = response.headers.get("Cache-Control", headers["Cache-Control"])

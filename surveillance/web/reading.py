@@ -77,11 +77,8 @@ class Reading:
         return self.configuration.regions[scope].read
 
     def is_ready(self) -> bool:
-        """Whether alerts can be read now."""
-        try:
-            self.store.check_schema()
-        except Exception:  # whatever is wrong with the database, the answer is no
-            return False
+        """Whether alerts can be read now; raises what keeps them from it."""
+        self.store.check_schema()
         return True
 
     def alerts(self) -> Sequence[tuple[Alert, AlertChange]]:

@@ -77,7 +77,7 @@ class AlertSource(Protocol):
         ...
 
     def is_ready(self) -> bool:
-        """Whether alerts can be read now."""
+        """Whether alerts can be read now; no may also be said by raising."""
         ...
 
     def counts(self, choice: Choice) -> Mapping[View, int]:

@@ -110,6 +110,7 @@ def test_a_worker_is_ready_once_clock_and_repair_came_round_and_not_when_they_st
     service.pulse.clock = lambda: now
     assert said(service.ready) == {
         "database": None,
+        "keys": None,
         "broker": "not yet",
         "ledger": "not yet",
         "clock": "not yet",
@@ -254,6 +255,7 @@ def test_a_worker_says_what_is_away_goes_on_living_and_is_ready_again_and_logs_n
             wait_for(lambda: ask(port, "/healthz")[0] == 200, 60, "it lives without a database")
             assert ask(port, "/readyz")[1]["checks"] == {
                 "database": "OperationalError",
+                "keys": "OperationalError",
                 "broker": "not yet",
                 "ledger": "not yet",
                 "clock": "not yet",

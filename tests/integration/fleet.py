@@ -87,15 +87,17 @@ class Fleet:
             process.wait()
         self.store.close()
 
-    def start(self, name: str, command: str = "worker", module: str = "surveillance") -> None:
+    def start(
+        self, name: str, command: str = "worker", module: str = "surveillance", **settings: object
+    ) -> None:
         """Starts a worker, or another of the service's processes, or one that was killed again; its log goes
-        on."""
+        on. `settings` are its own."""
         with self._log_of(name).open("ab") as output:
             self._log_starts[name] = output.tell()
             self._running[name] = subprocess.Popen(
                 [sys.executable, "-m", module, command],
                 cwd=ROOT,
-                env={**os.environ, **self._environment},
+                env={**os.environ, **self.of_process(**settings)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -113,12 +115,18 @@ class Fleet:
         process.kill()
         process.wait()
 
-    def run(self, *command: str) -> None:
-        """Runs a command of the service to its end."""
-        environment = {**os.environ, **self._environment}
+    def run(self, *command: str, **settings: object) -> None:
+        """Runs a command of the service to its end; `settings` are its own."""
+        environment = {**os.environ, **self.of_process(**settings)}
         subprocess.run(
             [sys.executable, "-m", "surveillance", *command], cwd=ROOT, env=environment, check=True
         )
+
+    def of_process(self, **settings: object) -> dict[str, str]:
+        """The environment of a process with settings of its own; one that is None it does without."""
+        own = {f"SURVEILLANCE_{name.upper()}": value for name, value in settings.items()}
+        kept = {name: value for name, value in self._environment.items() if name not in own}
+        return kept | {name: str(value) for name, value in own.items() if value is not None}
 
     @property
     def of_workers(self) -> dict[str, str]:

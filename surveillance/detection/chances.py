@@ -1,5 +1,5 @@
 """The distributions that counts are judged by, from scipy.special: scipy.stats gives the same numbers, and
-every process would take a third of a second to load it."""
+takes many times as long over one of them."""
 
 from dataclasses import dataclass
 

@@ -3,6 +3,7 @@ at its own place of its own file only."""
 
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -93,9 +94,10 @@ class Staging:
 
     def remove(self, upload: str) -> None:
         """Nothing of an upload stays."""
-        for path in self.directory.glob(f"{upload}.*"):
-            with suppress(FileNotFoundError):
-                path.unlink()
+        for entry in os.scandir(self.directory):
+            if entry.name.startswith(f"{upload}."):
+                with suppress(FileNotFoundError):
+                    os.unlink(entry)
 
     def _note(self, upload: str, what: str) -> Path:
         return self.directory / f"{upload}.{what}"

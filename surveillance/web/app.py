@@ -1,12 +1,9 @@
-"""The web application: its rooms, the headers of every answer, and nothing from other hosts."""
+"""The web application: its rooms, what stands before them, and nothing from other hosts."""
 
 import json
-import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from pathlib import Path
-from time import perf_counter
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -19,7 +16,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from surveillance import observe
 from surveillance.access.person import Person
 from surveillance.access.role import Permission
 from surveillance.alerting import wording
@@ -30,6 +26,7 @@ from surveillance.web import words
 from surveillance.web.door import API, SessionDoor
 from surveillance.web.faults import add_faults
 from surveillance.web.guard import READS, Guard, HeadLikeGet, origin_of
+from surveillance.web.headers import HEADERS, HTTPS_ONLY, Headed, said
 from surveillance.web.house import HERE, Door, House, OpenDoor, People, Render, Rooms, nobody_known, utc_now
 from surveillance.web.map import LEGEND, ratio_words
 from surveillance.web.printing import Printer
@@ -59,28 +56,8 @@ from surveillance.web.source import AlertSource
 from surveillance.web.summary import support_lines
 
 LOOPBACK = ("127.0.0.1", "localhost")
-FRAMES_LOGGED = 8
-
-# Alerts are about people: nothing is kept by browsers or proxies, framed, sent on or found by search.
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; font-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "X-Robots-Tag": "noindex, nofollow",
-    # To nobody else; with no-referrer, browsers would not say either from where a form of ours was sent.
-    "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cache-Control": "no-store",
-}
-HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 log = structlog.get_logger(__name__)
-Answer = Callable[[Request], Awaitable[Response]]
 
 ROOMS: Rooms = (
     queue.add_to,
@@ -169,7 +146,11 @@ def make_web(
     app.add_middleware(HeadLikeGet)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     https = isinstance(door, SessionDoor) and door.seal.secure
-    app.middleware("http")(_with_headers(render, HEADERS | HTTPS_ONLY if https else HEADERS))
+    app.add_middleware(
+        Headed,
+        headers=HEADERS | HTTPS_ONLY if https else HEADERS,
+        broken=lambda request: _problem(request, 500, render),
+    )
     return app
 
 
@@ -239,13 +220,8 @@ def _unready(source: AlertSource) -> str | None:
     try:
         return None if source.is_ready() else _NOT_READY
     except Exception as problem:  # whatever keeps us from reading alerts, the answer is: not ready
-        log.warning("not ready", problem=_said(problem))
-        return _said(problem) if isinstance(problem, SealFault) else _NOT_READY
-
-
-def _said(problem: Exception) -> str:
-    """A fault of keys tells an id and the setting; the text of another may hold anything."""
-    return str(problem) if isinstance(problem, SealFault) else type(problem).__name__
+        log.warning("not ready", problem=said(problem))
+        return said(problem) if isinstance(problem, SealFault) else _NOT_READY
 
 
 def _explain(render: Render) -> Callable[[Request, HTTPException], Response]:
@@ -294,36 +270,3 @@ def _problem(request: Request, status: int, render: Render, person: Person | Non
         faults = {} if mend is None else {"faults": [{"field": mend[0], "problem": mend[1]}]}
         return Response(json.dumps({"error": status} | faults), status, media_type="application/json")
     return render("problem.html", person, status=status)
-
-
-def _with_headers(
-    render: Render, headers: Mapping[str, str]
-) -> Callable[[Request, Answer], Awaitable[Response]]:
-    """Headers on every answer, and a plain page where something broke."""
-
-    async def answer(request: Request, call_next: Answer) -> Response:
-        began = perf_counter()
-        try:
-            response = await call_next(request)
-        except Exception as problem:
-            log.error("page failed", route=_route(request), problem=_said(problem), at=_raised_at(problem))
-            response = _problem(request, 500, render)
-        observe.answered(response.status_code, perf_counter() - began)
-        kept = response.headers.get("Cache-Control", headers["Cache-Control"])
-        response.headers.update({**headers, "Cache-Control": kept})
-        if request.url.path.startswith("/static/"):
-            response.headers["Cache-Control"] = "no-cache"  # kept, but checked by its tag at every use
-        return response
-
-    return answer
-
-
-def _route(request: Request) -> str:
-    """The route's pattern: the path itself may hold what must not stand in logs."""
-    return getattr(request.scope.get("route"), "path", "")
-
-
-def _raised_at(problem: Exception) -> list[str]:
-    """Where it was raised, innermost last, without the message: a message may hold values of a record."""
-    frames = traceback.extract_tb(problem.__traceback__)[-FRAMES_LOGGED:]
-    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]

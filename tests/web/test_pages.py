@@ -19,7 +19,8 @@ from surveillance.line_list.duplicates import pair
 from surveillance.line_list.record import RecordKey
 from surveillance.store.queue import Choice, View
 from surveillance.use_case.wording import harmful_words
-from surveillance.web.app import HEADERS, make_web
+from surveillance.web.app import make_web
+from surveillance.web.headers import HEADERS
 from surveillance.web.house import OpenDoor
 from surveillance.web.source import Ties
 

@@ -95,12 +95,14 @@ def at_most(seconds: int) -> Iterator[None]:
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The secrets are planted in files, all but the database's."""
+    """The secrets are planted in files, all but the database's. Commands write to a folder of the test."""
     for name in [name for name in os.environ if name.startswith("SURVEILLANCE_")]:
         monkeypatch.delenv(name)
     made = plant(tmp_path)
     made["SURVEILLANCE_DATABASE_URL"] = f"sqlite:///{tmp_path / 'surveillance.db'}"
     made["SURVEILLANCE_DATABASE_PASSWORD"] = planted("database_password")
+    made["SURVEILLANCE_CONFIG_DIR"] = str(ROOT / "config")
+    monkeypatch.chdir(tmp_path)
     for name, value in made.items():
         monkeypatch.setenv(name, value)
     return made

@@ -29,6 +29,7 @@ _LOCAL_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)"
 )
 _DAY_FIRST = re.compile(r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?![0-9])")  # as in the United Kingdom
+_BETWEEN_WORDS = re.compile(r"[\s_-]+")
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,15}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{0,20})?(?:[eE][+-]?[0-9]{1,3})?")
 
@@ -51,6 +52,7 @@ class _Cell:
     form: Form
     position: int | None
     constant: str = ""
+    choices: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ class RowReader:
             return float(text)
         if cell.form == "time":
             return _read_time(text, str(cell.steps[-1]) in _ENDS_OF_DAY, self.zone)
-        return text
+        word = _BETWEEN_WORDS.sub("_", text.casefold())  # people write `Other cause` for other_cause
+        return word if word in cell.choices else text
 
     def _complete(self, payload: dict[str, Any], line: int) -> None:
         payload.setdefault("version", 1)
@@ -126,13 +129,16 @@ def row_reader(
         kind=kind,
         zone=zone,
         cells=tuple(
-            _Cell(_steps(path, known), known[_plain(path)].form, positions.get(column), column[1:])
-            for path, column in columns.items()
-            if path != COUNT_COLUMN
+            _cell(path, column, known, positions) for path, column in columns.items() if path != COUNT_COLUMN
         ),
         defaults=dict(defaults),
         count_position=None if count is None else positions[count],
     )
+
+
+def _cell(path: str, column: str, known: Mapping[str, KnownField], positions: Mapping[str, int]) -> _Cell:
+    field = known[_plain(path)]
+    return _Cell(_steps(path, known), field.form, positions.get(column), column[1:], field.choices)
 
 
 def column_of(path: str, columns: Mapping[str, str]) -> str | None:

@@ -141,6 +141,23 @@ def test_an_interval_of_days_is_an_interval(tmp_path):
     assert faults(row, columns) == []
 
 
+@pytest.mark.parametrize(
+    ("cell", "read"),
+    [
+        ("Other cause", "other_cause"),
+        ("OTHER-CAUSE", "other_cause"),
+        (" Suspected ", "suspected"),
+        ("other cause?", "other cause?"),
+        ("Sus pected", "Sus pected"),
+    ],
+)
+def test_words_of_a_closed_list_are_read_as_people_write_them_and_no_others(tmp_path, cell, read):
+    columns = {**SMALL, "status": "status"}
+    row = only(tmp_path, f"id,day,Alter,area,status\nA-1,2024-03-01,44,n1,{cell}\n", columns)
+    assert row.payload["status"] == read
+    assert row.payload["record_id"] == "A-1"
+
+
 def test_an_empty_cell_is_an_absent_field(tmp_path):
     payload = only(tmp_path, "id,day,Alter,area\na,2024-01-02, ,\n").payload
     assert "age" not in payload

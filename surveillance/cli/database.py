@@ -19,7 +19,7 @@ from surveillance.kafka.reader import read_range
 from surveillance.service import build_service
 from surveillance.settings import Settings
 from surveillance.store import audit, exports, roles, schema, seals
-from surveillance.store.copies import back_up, restore
+from surveillance.store.copies import back_up, new_file, restore
 from surveillance.store.database import Store
 from surveillance.upkeep import expiring, rebuilding, resealing
 from surveillance.upkeep.verifying import Keys, verify
@@ -174,7 +174,9 @@ def seal(
     entry of it. Exit code 1 where values are left that no key opens."""
     settings = Settings()
     if (keys := settings.restricted_keys) is None:
-        raise Mistake("setting restricted_keys_file: missing. It names the file of keys")
+        raise Mistake(
+            "setting restricted_keys_file: missing. Set it (SURVEILLANCE_RESTRICTED_KEYS_FILE) to the keys"
+        )
     with opened(settings) as store:
         store.check_schema()
         if dry_run:
@@ -201,12 +203,16 @@ def _tell_left(done: resealing.Resealed) -> None:
 
 
 @app.command("export")
-def export(to: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
+def export(
+    to: Annotated[Path, typer.Argument(help="A new file, or a directory: the file's name holds the time.")],
+) -> None:
     """Write down what no topic gives back: what people decided and erased, alerts, what was told and
     published. Do it often, so that `db rebuild --from-topics` can put it back."""
+    now = datetime.now(UTC)
+    to = new_file(to, now, ".export.gz")
     with opened(Settings()) as store, store.reading() as tx:
         schema.check(tx)
-        rows, head = exports.write(tx, to, datetime.now(UTC)), audit.head(tx)
+        rows, head = exports.write(tx, to, now), audit.head(tx)
     typer.echo(f"{to}: {rows} rows; head of the audit chain {head}")
 
 

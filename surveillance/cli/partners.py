@@ -21,7 +21,7 @@ from surveillance.identity import partner_user
 from surveillance.kafka.access import has_password, list_rules, set_password
 from surveillance.kafka.admin import create_topics
 from surveillance.kafka.brokers import Brokers
-from surveillance.kafka.knock import BrokerUnreachable, knock
+from surveillance.kafka.knock import knock, no_answer
 from surveillance.settings import Settings
 from surveillance.store import test_records
 from surveillance.store.database import Store
@@ -166,7 +166,7 @@ def _ask(brokers: Brokers) -> None:
     if brokers.security == "sasl-tls":
         list_rules(brokers)
     elif not knock(brokers):
-        raise BrokerUnreachable(f"no Kafka broker answers at {brokers}")
+        raise no_answer(brokers)
 
 
 def _open_up(partner: Partner, configuration: Configuration, settings: Settings) -> str | None:

@@ -26,7 +26,7 @@ from kafka.errors import SecurityDisabledError
 
 from surveillance.kafka.admin import open_admin
 from surveillance.kafka.brokers import Brokers
-from surveillance.kafka.knock import BrokerRefuses, BrokerUnreachable, knock
+from surveillance.kafka.knock import BrokerRefuses, knock, no_answer
 
 ITERATIONS = 8192
 _PRINCIPAL = "User:"
@@ -116,7 +116,7 @@ def users_of_patterns(brokers: Brokers) -> frozenset[str]:
 @contextmanager
 def _changing(brokers: Brokers) -> Iterator[None]:
     if not knock(brokers):
-        raise BrokerUnreachable(f"no Kafka broker answers at {brokers}")
+        raise no_answer(brokers)
     try:
         yield
     except BrokerRefuses as error:

@@ -16,7 +16,7 @@ from kafka.errors import (
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from surveillance.kafka.brokers import Brokers, as_brokers
-from surveillance.kafka.knock import BrokerRefuses, BrokerUnreachable, knock
+from surveillance.kafka.knock import BrokerRefuses, BrokerUnreachable, knock, no_answer
 
 CLIENT_ID = "surveillance"
 ANSWER_SECONDS = 10.0
@@ -90,7 +90,7 @@ def wait_for_brokers(brokers: Brokers | str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not knock(as_brokers(brokers)):
         if time.monotonic() > deadline:
-            raise BrokerUnreachable(f"no Kafka broker answers at {brokers}")
+            raise no_answer(brokers)
         time.sleep(0.05)
 
 
@@ -100,7 +100,7 @@ def create_topics(brokers: Brokers | str, specs: Iterable[TopicSpec]) -> tuple[s
     Existing topics are left as they are. Raises TopicFault naming the topic the broker refuses.
     """
     if not knock(as_brokers(brokers)):
-        raise BrokerUnreachable(f"no Kafka broker answers at {brokers}")
+        raise no_answer(brokers)
     created = []
     with open_admin(brokers) as admin:
         existing = set(admin.list_topics())
@@ -258,7 +258,7 @@ def as_unreachable(brokers: Brokers | str) -> Iterator[None]:
         if not error.retriable:
             raise
         knock(as_brokers(brokers))
-        raise BrokerUnreachable(f"no Kafka broker answers at {brokers}: {error}") from error
+        raise no_answer(brokers) from error
 
 
 def not_allowed(brokers: Brokers | str, error: KafkaError) -> str:

@@ -28,6 +28,13 @@ class BrokerUnreachable(RuntimeError):
     """No broker answered, or it stopped answering: try again later."""
 
 
+def no_answer(brokers: Brokers | str) -> BrokerUnreachable:
+    """Nobody is there: the error, with what to do."""
+    return BrokerUnreachable(
+        f"no Kafka broker answers at {brokers}. Start it, or set `brokers` (SURVEILLANCE_BROKERS)"
+    )
+
+
 class BrokerRefuses(BrokerUnreachable):
     """A broker answers, and will not have us: the text names the setting to mend."""
 

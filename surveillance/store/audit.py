@@ -84,6 +84,11 @@ def verify(tx: Transaction, key: bytes, published: Head | None = None) -> Head:
         met = met or last == published
     if last != head(tx):
         raise Broken(f"the chain ends with entry {last.sequence}, but its head is entry {head(tx).sequence}")
+    if published is not None and published.sequence > last.sequence:
+        raise Broken(
+            f"entry {published.sequence}, which was published, is not there: the chain ends with entry "
+            f"{last.sequence}. It was cut off, or what was restored or exported is older than that head"
+        )
     if not met:
         raise Broken(f"entry {published.sequence if published else 0} is not the one that was published")
     return last

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from surveillance.store.database import Store
+from surveillance.store.database import NOT_ALLOWED, Store
 
 _SUFFIX = {"sqlite": ".sqlite", "postgresql": ".dump"}
 _ENVIRONMENT = {  # what libpq reads from the environment, by the name that a URL gives it
@@ -43,10 +43,7 @@ def back_up(store: Store, to: Path, now: datetime) -> Path:
 
     Nobody has to stop meanwhile. Raises CopyFault; a file that is there is complete and was read back.
     """
-    if to.is_dir():
-        to = to / f"surveillance-{now:%Y%m%dT%H%M%SZ}{_SUFFIX[store.dialect]}"
-    if to.exists():
-        raise CopyFault(f"{to} exists already; name a new file, or a directory")
+    to = new_file(to, now, _SUFFIX[store.dialect])
     part = to.with_name(f".{to.name}.part")
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -55,6 +52,15 @@ def back_up(store: Store, to: Path, now: datetime) -> Path:
         part.rename(to)
     finally:
         part.unlink(missing_ok=True)
+    return to
+
+
+def new_file(to: Path, now: datetime, suffix: str) -> Path:
+    """`to`, or in a directory a name that holds the time (UTC). Raises CopyFault where that is there."""
+    if to.is_dir():
+        to = to / f"surveillance-{now:%Y%m%dT%H%M%SZ}{suffix}"
+    if to.exists():
+        raise CopyFault(f"{to} exists already; name a new file, or a directory")
     return to
 
 
@@ -162,7 +168,8 @@ def _run(store: Store, program: str, *arguments: str) -> str:
             check=False,
         )
     if done.returncode:
-        raise CopyFault(f"{program} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
+        why = NOT_ALLOWED if "permission denied" in done.stderr else done.stderr.strip()[-500:]
+        raise CopyFault(f"{program} ended with {done.returncode}: {why}")
     return done.stdout
 
 
@@ -197,4 +204,5 @@ def _environment(store: Store) -> Iterator[dict[str, str]]:
             file.touch(mode=0o600)
             file.write_text("*:*:*:*:" + re.sub(r"([\\:])", r"\\\1", str(password)) + "\n", encoding="utf-8")
             environment["PGPASSFILE"] = str(file)
+            environment.pop("PGPASSWORD", None)  # libpq would rather take it
         yield environment

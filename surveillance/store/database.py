@@ -41,7 +41,12 @@ _POSTGRESQL = {
     "tcp_user_timeout": 15_000,  # ms; a server that vanished is noticed in seconds, not in minutes
 }
 
-
+NOT_ALLOWED = (
+    "this user may not do that. Give in database_url the user whose work it is: surveillance_migrator for "
+    "`surveillance db`, surveillance_web for accounts and tokens, surveillance_worker for a worker; for "
+    "`surveillance db roles --apply`, which a new database needs first, an administrator of the server"
+)
+_INSUFFICIENT_PRIVILEGE = "42501"
 # What libpq says of a server that will not have us, or that we will not have -> what to do about it. Its own
 # words hold names of users and hosts.
 _REFUSALS = {
@@ -57,6 +62,9 @@ _REFUSALS = {
     "(SURVEILLANCE_DATABASE_PASSWORD_FILE)",
     "no pg_hba.conf entry": "the server lets this user in from nowhere here, or with TLS only. Set "
     "database_tls, or whoever runs the database mends its pg_hba.conf",
+    "permission denied": NOT_ALLOWED,
+    '" does not exist': "the server has no such database or user. Check both in database_url, or make them: "
+    "CREATE DATABASE, then surveillance db roles --apply",
 }
 
 
@@ -224,7 +232,8 @@ def transient(error: BaseException) -> bool:
 def refusal(error: BaseException) -> str | None:
     """Why a server turned us away, or we it, and what to do; None for an outage that waiting may cure."""
     if not isinstance(error, sa_exc.OperationalError):
-        return None
+        denied = getattr(getattr(error, "orig", None), "sqlstate", None) == _INSUFFICIENT_PRIVILEGE
+        return NOT_ALLOWED if denied else None
     said = str(error.orig)
     return next((words for sign, words in _REFUSALS.items() if sign in said), None)
 

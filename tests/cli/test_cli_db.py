@@ -50,6 +50,16 @@ def test_a_backup_is_made_checked_and_put_back(run: Run, tmp_path: Path) -> None
     assert (checked.code, checked.out.count("\nok")) == (0, 9), checked.out
 
 
+@pytest.mark.usefixtures("house")
+def test_an_export_is_a_new_file_each_time_in_a_directory_under_a_name_of_its_own(
+    run: Run, tmp_path: Path
+) -> None:
+    assert run("db", "export", tmp_path).code == 0
+    [made] = tmp_path.glob("surveillance-*Z.export.gz")
+    refused = run("db", "export", made)
+    assert (refused.code, "exists already; name a new file, or a directory" in refused.err) == (2, True)
+
+
 def test_what_is_wrong_is_told_with_exit_code_1(run: Run, house: House) -> None:
     with house.store.transaction() as tx:
         tx.execute(sa.delete(t.line_list))

@@ -114,6 +114,7 @@ def test_neither_arguments_nor_errors_hold_the_password(
 
     monkeypatch.setattr(copies.subprocess, "run", watched)
     monkeypatch.setenv("SURVEILLANCE_DATABASE_URL", url)
+    monkeypatch.setenv("PGPASSWORD", "of somebody else")  # libpq would take it rather than the file's
     store = Store.open(url)
     back_up(store, tmp_path / "copy", NOW)
     (tmp_path / "bad").write_text("no dump")
@@ -123,6 +124,7 @@ def test_neither_arguments_nor_errors_hold_the_password(
     assert any(kept == "*:*:*:*:se\\:cr\\\\et\n" for _, _, kept in run)
     for arguments, environment, _ in run:
         assert "cr\\et" not in " ".join([*arguments, *environment.values()])
+        assert "PGPASSWORD" not in environment
         assert not Path(environment.get("PGPASSFILE", "/nowhere")).exists()
     store.close()
 

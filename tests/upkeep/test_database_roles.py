@@ -1,7 +1,8 @@
 """Each database role does its work, and may do nothing else."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -9,9 +10,11 @@ from lived_in import AUDIT, KEYS, desk, key, live_in, tell
 
 from small_house import House, incident
 from surveillance.alerting.workflow import Act
+from surveillance.cli.errors import explain
 from surveillance.configuration import Configuration
 from surveillance.deciding import Decision
 from surveillance.store import roles
+from surveillance.store.copies import CopyFault, back_up
 from surveillance.store.database import Store
 from surveillance.store.tables import Base
 from surveillance.upkeep.expiring import due, expire, policy_of
@@ -132,6 +135,7 @@ def test_what_a_role_may_not_do_is_refused(request: pytest.FixtureRequest, who: 
         ):
             tx.execute(sa.text(statement))
         assert refused.value.orig is not None, statement
+        assert "Give in database_url the user whose work it is" in (explain(refused.value) or ""), statement
 
 
 def test_the_migrator_upgrades_and_grants_and_is_no_superuser(
@@ -158,6 +162,20 @@ def test_a_password_reaches_the_server_only_as_what_tells_whether_it_is_right(ad
         query = sa.text("SELECT rolpassword FROM pg_authid WHERE rolname = :role")
         kept = tx.execute(query, {"role": roles.WORKER}).scalar_one()
     assert kept.startswith("SCRAM-SHA-256$")
+
+
+def test_who_may_not_read_everything_is_told_who_makes_backups(as_worker: Store, tmp_path: Path) -> None:
+    with pytest.raises(CopyFault, match=r"pg_dump .*surveillance_migrator for"):
+        back_up(as_worker, tmp_path / "copy", datetime.now(UTC))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_that_is_not_there_is_told_with_what_to_do(admin: Store) -> None:
+    store = Store.open(admin.engine.url.set(database="nowhere").render_as_string(hide_password=False))
+    with pytest.raises(sa.exc.OperationalError) as refused:
+        store.ping()
+    assert "no such database or user" in (explain(refused.value) or "")
+    store.close()
 
 
 def test_somebody_without_a_role_gets_nowhere(admin: Store) -> None:

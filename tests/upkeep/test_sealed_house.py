@@ -206,6 +206,7 @@ def test_values_that_no_key_opens_are_counted_and_left(sealed: House, tmp_path: 
     assert told["restricted values"] == (
         "alert_notes.text: 1 values cannot be opened with the keys of restricted_keys_file",
     )
+    assert "not looked at" in told["alerts, snapshots, line list"][0]
     both = keys(tmp_path, TWO, ONE)
     done = {d.table: d for d in seals.seal_all(opened_again(sealed.store, both), both)}
     assert (done["alert_notes"].sealed, done["alert_notes"].shut) == (0, 1)

@@ -13,11 +13,20 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+# They call it an error that a broker is away, which passes; where it does not, we say so ourselves.
+_CLIENTS = ("kafka", "aiokafka")
 # httpx tells every address that it asks.
-_LIBRARIES = ("kafka", "aiokafka", "faust", "mode", "numba", "alembic", "httpx", "httpcore")
+_LIBRARIES = (*_CLIENTS, "faust", "mode", "numba", "alembic", "httpx", "httpcore")
 _SELDOM_SECONDS = 10.0
 _REMEMBERED = 1000
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s\"'@]+@")  # USER:PASSWORD@ of an address, whoever logs it
+
+
+def mildly(record: logging.LogRecord) -> bool:
+    """A filter: no error of a broker's client is more than a warning."""
+    if record.name.startswith(_CLIENTS) and record.levelno > logging.WARNING:
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
 
 
 class Seldom(logging.Filter):
@@ -59,6 +68,7 @@ def configure_logging(log_format: str, level: int = logging.INFO, role: str = ""
     )
     last: list[Processor] = [exceptions_by_place, _Rendered(renderer)]
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(mildly)
     handler.addFilter(Seldom())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -269,3 +269,15 @@ def test_a_message_handled_twice_is_told_once(house: House, lines: Lines) -> Non
     house.ingest(one)
     house.ingest(replace(one))
     assert len([line for line in lines() if line["event"] == "message handled"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("library", "level"),
+    [("kafka.cluster", "warning"), ("aiokafka.consumer", "warning"), ("faust.app", "error")],
+)
+def test_a_brokers_client_that_reconnects_makes_no_error_that_somebody_has_to_look_at(
+    library: str, level: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("json")
+    logging.getLogger(library).error("connection lost")
+    assert [json.loads(line)["level"] for line in capsys.readouterr().err.splitlines()] == [level]

@@ -1,5 +1,6 @@
 """A whole service on this machine for as long as a command runs: broker, database, topics and a worker."""
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -65,9 +66,17 @@ class Stack:
         taken = self.directory.exists() and not marker.is_file()
         if taken and not (self.directory.is_dir() and not any(self.directory.iterdir())):
             raise Mistake(f"--directory {self.directory}: holds other things; name a new directory")
-        shutil.rmtree(self.directory, ignore_errors=True)
-        self.directory.mkdir(parents=True)
-        marker.touch()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._held = marker.open("ab")
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._held.close()
+            raise Mistake(
+                f"--directory {self.directory}: a service runs in it; end that, or name a new directory"
+            ) from None
+        for inside in set(self.directory.iterdir()) - {marker}:
+            shutil.rmtree(inside) if inside.is_dir() and not inside.is_symlink() else inside.unlink()
 
     def _prepare(self) -> None:
         web_port = self.options.get("web_port") or free_port()
@@ -138,5 +147,6 @@ class Stack:
         self.broker.stop()
         if not self.keep:
             shutil.rmtree(self.directory, ignore_errors=True)
+        self._held.close()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)

@@ -319,7 +319,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         f"busy_timeout={_BUSY_SECONDS * 1000}",
         "synchronous=FULL",
         "foreign_keys=ON",
-        "secure_delete=FAST",  # what is deleted is overwritten, where that costs no write of its own
+        "secure_delete=ON",  # what is deleted is overwritten, also in pages that nothing uses then
         "temp_store=MEMORY",
         "cache_size=-65536",
     ):

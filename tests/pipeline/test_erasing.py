@@ -138,6 +138,21 @@ def test_what_the_file_keeps_behind_rows_does_not_name_it_either(house: House) -
     assert GONE.encode() not in content.replace(f"{GONE}9".encode(), b"")
 
 
+def test_pages_that_only_it_filled_are_overwritten_at_once(house: House) -> None:
+    about = {"type": "friend", "confidence": "possible", "source": "police"}
+    ties = [{"record": f"{GONE}.{n}.{'-' * 40}", **about} for n in range(32)]  # more than a page of text
+    house.report(*(incident(f"kept-{n}") for n in range(20)), gone(links=ties))
+    assert GONE.encode() in on_disk(house.store)
+    erase(house)
+    assert GONE.encode() not in on_disk(house.store)
+
+
+def on_disk(store: Store) -> bytes:
+    """The file and its log, while the service goes on."""
+    assert store.file is not None
+    return b"".join(path.read_bytes() for path in store.file.parent.glob(f"{store.file.name}*"))
+
+
 def test_the_alert_goes_on_without_it_and_its_past_keeps_its_counts(any_house: House) -> None:
     house = any_house
     before = lived(house)

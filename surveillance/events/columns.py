@@ -29,8 +29,8 @@ _LOCAL_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)"
 )
 _DAY_FIRST = re.compile(r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?![0-9])")  # as in the United Kingdom
-_BETWEEN_WORDS = re.compile(r"[\s_-]+")
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,15}")
+_BETWEEN_WORDS = re.compile(r"[\s_-]+")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{0,20})?(?:[eE][+-]?[0-9]{1,3})?")
 
 Steps = tuple[str | int | None, ...]
@@ -46,13 +46,16 @@ class ColumnsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """Where one value of the payload comes from: a column's position, or a constant."""
+    """Where one value of the payload comes from: a column's position, or a constant.
+
+    `choices`: the words of its closed list by how people write them, empty where it has none.
+    """
 
     steps: Steps
     form: Form
+    choices: Mapping[str, str]
     position: int | None
     constant: str = ""
-    choices: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,7 @@ class RowReader:
             return float(text)
         if cell.form == "time":
             return _read_time(text, str(cell.steps[-1]) in _ENDS_OF_DAY, self.zone)
-        word = _BETWEEN_WORDS.sub("_", text.casefold())  # people write `Other cause` for other_cause
-        return word if word in cell.choices else text
+        return cell.choices.get(as_people_write(text), text) if cell.choices else text
 
     def _complete(self, payload: dict[str, Any], line: int) -> None:
         payload.setdefault("version", 1)
@@ -129,16 +131,18 @@ def row_reader(
         kind=kind,
         zone=zone,
         cells=tuple(
-            _cell(path, column, known, positions) for path, column in columns.items() if path != COUNT_COLUMN
+            _cell(_steps(path, known), known[_plain(path)], positions.get(column), column[1:])
+            for path, column in columns.items()
+            if path != COUNT_COLUMN
         ),
         defaults=dict(defaults),
         count_position=None if count is None else positions[count],
     )
 
 
-def _cell(path: str, column: str, known: Mapping[str, KnownField], positions: Mapping[str, int]) -> _Cell:
-    field = known[_plain(path)]
-    return _Cell(_steps(path, known), field.form, positions.get(column), column[1:], field.choices)
+def _cell(steps: Steps, field: KnownField, position: int | None, constant: str) -> _Cell:
+    choices = {as_people_write(word): word for word in field.choices}
+    return _Cell(steps, field.form, choices, position, constant)
 
 
 def column_of(path: str, columns: Mapping[str, str]) -> str | None:
@@ -147,6 +151,12 @@ def column_of(path: str, columns: Mapping[str, str]) -> str | None:
         if not column.startswith("=") and f"{_first(mapped)}.".startswith(f"{_first(path)}."):
             return column
     return None
+
+
+def as_people_write(word: str) -> str:
+    """A word of a closed list without its case, and with one sign for all that may stand between its parts:
+    `Other cause` and `other_cause` are one."""
+    return _BETWEEN_WORDS.sub("_", word.strip().casefold())
 
 
 def _first(path: str) -> str:

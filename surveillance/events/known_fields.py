@@ -18,12 +18,13 @@ _FORMS: Mapping[type, Form] = types.MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class KnownField:
-    """A field of the wire. `many` marks a list; `words` completes "Send ..."; `choices`: its closed list."""
+    """A field of the wire. `many` marks a list; `words` completes "Send ..."; `choices` is its closed list of
+    values in the contract's order, empty where there is none."""
 
     form: Form
     many: bool
     words: str
-    choices: frozenset[str] = frozenset()
+    choices: tuple[str, ...]
 
 
 @cache
@@ -46,7 +47,7 @@ def _walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, KnownField
         kind, many = _unwrap(field.annotation)
         nested = isinstance(kind, type) and issubclass(kind, BaseModel)
         form: Form = "object" if nested else _FORMS.get(kind, "text")
-        choices = frozenset(get_args(kind) if get_origin(kind) is Literal else ())
+        choices = get_args(kind) if get_origin(kind) is Literal else ()
         yield prefix + name, KnownField(form, many, field.description or "", choices)
         if nested:
             yield from _walk(kind, f"{prefix}{name}.")

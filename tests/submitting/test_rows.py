@@ -6,8 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from factories import ORGANISATION, RECEIVED_AT, admission, incident
-from surveillance.events.columns import ColumnsError
+from surveillance.events.admission import AdmissionEvent
+from surveillance.events.columns import ColumnsError, as_people_write
 from surveillance.events.decode import decode
+from surveillance.events.incident import IncidentEvent
+from surveillance.events.known_fields import known_fields
 from surveillance.events.refusal import Refused
 from surveillance.events.topics import Source
 from surveillance.submitting.rows import encode, event_of, name_column, read_rows
@@ -141,23 +144,6 @@ def test_an_interval_of_days_is_an_interval(tmp_path):
     assert faults(row, columns) == []
 
 
-@pytest.mark.parametrize(
-    ("cell", "read"),
-    [
-        ("Other cause", "other_cause"),
-        ("OTHER-CAUSE", "other_cause"),
-        (" Suspected ", "suspected"),
-        ("other cause?", "other cause?"),
-        ("Sus pected", "Sus pected"),
-    ],
-)
-def test_words_of_a_closed_list_are_read_as_people_write_them_and_no_others(tmp_path, cell, read):
-    columns = {**SMALL, "status": "status"}
-    row = only(tmp_path, f"id,day,Alter,area,status\nA-1,2024-03-01,44,n1,{cell}\n", columns)
-    assert row.payload["status"] == read
-    assert row.payload["record_id"] == "A-1"
-
-
 def test_an_empty_cell_is_an_absent_field(tmp_path):
     payload = only(tmp_path, "id,day,Alter,area\na,2024-01-02, ,\n").payload
     assert "age" not in payload
@@ -192,6 +178,57 @@ def test_a_row_starts_at_version_one_as_reported(tmp_path):
 def test_a_version_column_is_a_whole_number(tmp_path):
     row = only(tmp_path, "id,day,Alter,area,v\na,2024-01-02,5,A,3\n", SMALL | {"version": "v"})
     assert row.payload["version"] == 3
+
+
+CLOSED = SMALL | {"status": "Status", "sex": "Sex", "links.record": "Tied to", "links.type": "Tie"}
+CLOSED |= {"links.confidence": "=possible", "links.source": "=other"}
+
+
+@pytest.mark.parametrize(
+    ("status", "sex", "tie"),
+    [
+        ("other_cause", "female", "peer_group"),
+        (" OTHER_CAUSE ", "Female", "Peer Group"),
+        ("Other cause", "FEMALE", "peer-group"),
+        ("other - cause", "fEmale\u00a0", "PEER  group"),
+    ],
+)
+def test_a_word_of_a_closed_list_may_be_written_as_people_write_it(tmp_path, status, sex, tie):
+    text = f"id,day,Alter,area,Status,Sex,Tied to,Tie\na,2024-01-02,5,A,{status},{sex},b,{tie}\n"
+    row = only(tmp_path, text, CLOSED)
+    assert faults(row, CLOSED) == []
+    assert (row.payload["status"], row.payload["sex"]) == ("other_cause", "female")
+    assert row.payload["links"][0]["type"] == "peer_group"
+
+
+@pytest.mark.parametrize("sex", ["f", "fem", "woman", "fe_male", "female/male", "_"])
+def test_what_is_no_word_of_a_closed_list_is_refused_with_its_column_and_the_list(tmp_path, sex):
+    columns = SMALL | {"sex": "Sex"}
+    row = only(tmp_path, f"id,day,Alter,area,Sex\na,2024-01-02,5,A,{sex}\n", columns)
+    with pytest.raises(Refused) as refused:
+        event_of(row, Source("incident", "p"), ORGANISATION, RECEIVED_AT)
+    (fault,) = refused.value.faults
+    assert name_column(fault, columns).field == "Sex (sex)"
+    assert fault.fix == "Send the sex, one of: female, male, other, unknown"
+
+
+def test_a_code_that_is_on_no_closed_list_is_kept_as_it_is_written(tmp_path):
+    columns = SMALL | {"category": "Category", "residence_area.code": "area"}
+    row = only(tmp_path, "id,day,Alter,area,Category\nA-1,2024-01-02,5,E0 1,Fall\n", columns)
+    assert (row.payload["record_id"], row.payload["category"]) == ("A-1", "Fall")
+
+
+def test_the_words_of_a_closed_list_stay_apart_however_they_are_written():
+    for model in (IncidentEvent, AdmissionEvent):
+        lists = {path: field.choices for path, field in known_fields(model).items() if field.choices}
+        assert {"action", "sex", "residence_area.missing"} <= lists.keys()
+        for words in lists.values():
+            assert len({as_people_write(word) for word in words}) == len(words)
+
+
+def test_json_says_the_words_of_the_contract_to_the_letter(tmp_path):
+    (row,) = rows(table(tmp_path, json.dumps(incident(sex="Female")) + "\n", "cases.jsonl"))
+    assert faults(row) == [("sex", "invalid_value")]
 
 
 def test_faults_carry_the_line_and_the_partners_own_column(tmp_path):

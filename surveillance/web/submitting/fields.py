@@ -8,7 +8,6 @@ from surveillance.events.decode import event_model
 from surveillance.events.known_fields import known_fields
 from surveillance.events.refusal import Fault, RefusalCode
 from surveillance.events.topics import Kind
-from surveillance.use_case.fields import field_paths
 from surveillance.use_case.model import UseCase
 from surveillance.web.submitting.plainly import in_plain_words, plainly
 from surveillance.web.words import spaced, title
@@ -187,28 +186,18 @@ def _fields(kind: Kind) -> tuple[FormField, ...]:
 
 def _each_field(kind: Kind) -> Iterator[FormField]:
     model = event_model(kind)
-    shapes = field_paths(model)
     required = required_fields(kind)
     for path, known in known_fields(model).items():
         if known.form == "object" or path in _NOT_ASKED:
             continue
-        choices = tuple(choice for choice in _ordered(known.words, shapes[path].choices))
         yield FormField(
             path=path,
             label=label_of(path),
-            hint=_hint(known.words, bool(choices), known.form == "time"),
-            kind="choice" if choices else known.form,
+            hint=_hint(known.words, bool(known.choices), known.form == "time"),
+            kind="choice" if known.choices else known.form,
             required=path in required,
-            choices=choices,
+            choices=known.choices,
         )
-
-
-def _ordered(words: str, choices: frozenset[object]) -> Iterator[str]:
-    """A closed list in the order of its description, which is that of the contract."""
-    named = [name.strip() for name in words.partition("one of: ")[2].split(",")]
-    texts = {str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in choices}
-    yield from (name for name in named if name in texts)
-    yield from sorted(texts - set(named))
 
 
 def _hint(words: str, has_choices: bool, is_time: bool) -> str:

@@ -217,6 +217,14 @@ def test_every_process_has_only_the_secrets_of_its_work(every: Objects) -> None:
     }
 
 
+def test_a_process_that_needs_no_secret_is_given_none() -> None:
+    plain = dict(pods(objects(LEAST | {"kafka": {"brokers": "kafka:9092", "security": "plaintext"}})))
+    assert [volume["name"] for volume in plain["prod-topics"]["volumes"]] == ["tmp"]
+    (topics,) = plain["prod-topics"]["containers"]
+    assert [mount["name"] for mount in topics["volumeMounts"]] == ["tmp"]
+    assert secrets_of(plain["prod-worker"]) == {"dead-letter-key", "audit-key", "database-password"}
+
+
 def test_each_user_has_its_own_right_at_database_and_brokers() -> None:
     users = {"worker": "w", "web": "p", "migrate": "m"}
     named = {who: {"name": name, "passwordKey": f"{name}-password"} for who, name in users.items()}

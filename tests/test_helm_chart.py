@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 import kubernetes_validate
@@ -216,6 +217,14 @@ def test_every_process_has_only_the_secrets_of_its_work(every: Objects) -> None:
     }
 
 
+def test_a_process_that_needs_no_secret_is_given_none() -> None:
+    plain = dict(pods(objects(LEAST | {"kafka": {"brokers": "kafka:9092", "security": "plaintext"}})))
+    assert [volume["name"] for volume in plain["prod-topics"]["volumes"]] == ["tmp"]
+    (topics,) = plain["prod-topics"]["containers"]
+    assert [mount["name"] for mount in topics["volumeMounts"]] == ["tmp"]
+    assert secrets_of(plain["prod-worker"]) == {"dead-letter-key", "audit-key", "database-password"}
+
+
 def test_each_user_has_its_own_right_at_database_and_brokers() -> None:
     users = {"worker": "w", "web": "p", "migrate": "m"}
     named = {who: {"name": name, "passwordKey": f"{name}-password"} for who, name in users.items()}
@@ -273,7 +282,10 @@ def test_what_partners_handed_in_outlasts_its_pod(least: Objects) -> None:
     assert web["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     (container,) = web["template"]["spec"]["containers"]
     settings = environment(web["template"]["spec"])
-    assert {"name": "spool", "mountPath": settings["SURVEILLANCE_SPOOL_DIR"]} in container["volumeMounts"]
+    inside = PurePosixPath(settings["SURVEILLANCE_SPOOL_DIR"]).parent
+    assert {"name": "spool", "mountPath": str(inside)} in container["volumeMounts"], (
+        "a volume's own folder is root's: the service closes one of its own to others"
+    )
 
 
 def test_a_stop_has_the_time_that_it_takes(least: Objects) -> None:

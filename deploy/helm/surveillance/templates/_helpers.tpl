@@ -47,10 +47,12 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
-{{/* `secrets`: the keys of the Secret as files. A dict of: top, secrets (path -> key), config (name of a ConfigMap). */}}
+{{/* `secrets`: the keys of the Secret as files; where none is named, Kubernetes would mount them all. A dict of: top,
+     secrets (path -> key), config (name of a ConfigMap). */}}
 {{- define "surveillance.volumes" -}}
 - name: tmp
   emptyDir: {sizeLimit: 1Gi}
+{{- if .secrets }}
 - name: secrets
   secret:
     secretName: {{ .top.Values.secrets.name }}
@@ -59,6 +61,7 @@ capabilities: {drop: [ALL]}
       {{- range $path, $key := .secrets }}
       - {key: {{ $key }}, path: {{ $path }}}
       {{- end }}
+{{- end }}
 {{- if and .config .top.Values.config.files }}
 - name: config
   configMap:
@@ -76,7 +79,9 @@ capabilities: {drop: [ALL]}
 
 {{- define "surveillance.mounts" -}}
 - {name: tmp, mountPath: /tmp}
+{{- if .secrets }}
 - {name: secrets, mountPath: /run/secrets/surveillance, readOnly: true}
+{{- end }}
 {{- if and .config .top.Values.config.files }}
 - {name: config, mountPath: /app/config, readOnly: true}
 {{- end }}

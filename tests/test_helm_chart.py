@@ -257,7 +257,7 @@ def test_each_pod_speaks_only_with_whom_its_work_needs(every: Objects) -> None:
     kafka = {9092, 9093, 9094}
     assert spoken == {
         "prod-worker": ({9464}, {53, 5432, 443, 587} | kafka),
-        "prod-web": ({8080}, {53, 5432, 443, 587} | kafka),
+        "prod-web": ({8080, 9465}, {53, 5432, 443, 587} | kafka),
         "prod-migrate": (set(), {53, 5432}),
         "prod-topics": (set(), {53} | kafka),
     }
@@ -300,12 +300,22 @@ def test_a_stop_has_the_time_that_it_takes(least: Objects) -> None:
     assert least["PodDisruptionBudget", "prod-worker"]["spec"]["maxUnavailable"] == 1
 
 
-def test_probes_ask_the_pages_by_the_name_that_they_answer_to(every: Objects) -> None:
-    (container,) = dict(pods(every))["prod-web"]["containers"]
-    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        asked = container[probe]["httpGet"]
-        assert asked["httpHeaders"] == [{"name": "Host", "value": "surveillance.example.org"}]
-        assert asked["scheme"] == "HTTPS"
+@pytest.mark.parametrize(("who", "setting"), [("worker", "METRICS_PORT"), ("web", "WEB_METRICS_PORT")])
+def test_probes_ask_where_a_process_tells_its_health(every: Objects, who: str, setting: str) -> None:
+    """With the metrics, in plain HTTP: the pages themselves tell nobody (404), whatever TLS they speak."""
+    pod = dict(pods(every))[f"prod-{who}"]
+    (container,) = pod["containers"]
+    port = int(environment(pod)[f"SURVEILLANCE_{setting}"])
+    assert {"name": "metrics", "containerPort": port} in container["ports"]
+    assert environment(pod)["SURVEILLANCE_METRICS_HOST"] == "0.0.0.0", "a kubelet asks from outside the pod"
+    asked = {probe: container[f"{probe}Probe"]["httpGet"] for probe in ("startup", "liveness", "readiness")}
+    live, ready = {"path": "/healthz", "port": "metrics"}, {"path": "/readyz", "port": "metrics"}
+    assert asked == {"startup": live, "liveness": live, "readiness": ready}
+    read = every["NetworkPolicy", f"prod-{who}"]["spec"]["ingress"][-1]
+    assert read["ports"] == [{"protocol": "TCP", "port": port}]
+    assert read["from"] == ALL["networkPolicy"]["prometheus"]  # type: ignore[index]
+    chosen = every["PodMonitor", f"prod-{who}"]["spec"]["selector"]["matchLabels"]
+    assert chosen["app.kubernetes.io/component"] == who
 
 
 def test_files_of_the_configuration_are_mounted_at_their_paths(every: Objects) -> None:
